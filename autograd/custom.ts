@@ -1,0 +1,107 @@
+/**
+ * Functions that bring their own pullback.
+ *
+ * @module
+ */
+
+import {
+  apply,
+  leaves,
+  type Operation,
+  replaceLeaves,
+  type Tensor,
+  tracked,
+  type Tree,
+  unobserved,
+  zerosLike,
+} from "../tensor/mod.ts";
+import { defineRule } from "./rule.ts";
+import { vjp } from "./vjp.ts";
+
+/** What the forward pass of a custom function leaves for its backward pass. */
+export interface CustomVjp<I extends Tree, O extends Tree> {
+  /** The function's value. */
+  readonly value: O;
+  /** From the value's cotangent to the inputs'; called once at most. */
+  readonly pullback: (cotangent: O) => I;
+  /** Frees what `pullback` holds; called once, after it or instead of it. */
+  readonly release?: () => void;
+}
+
+interface CustomAttributes {
+  readonly name: string;
+  readonly outputs: readonly Tensor[];
+  readonly pullback: (cotangents: readonly Tensor[]) => readonly Tensor[];
+  readonly release: () => void;
+}
+
+const customOperation: Operation<CustomAttributes> = {
+  name: "custom",
+  forward: (_, { outputs }) => [...outputs],
+};
+
+defineRule(customOperation, {
+  saves: () => ({ inputs: [] }),
+  pullback: ({ outputs, attributes }, cotangents) =>
+    attributes.pullback(
+      cotangents.map((x, i) => x ?? zerosLike(outputs[i])),
+    ),
+  release: ({ release }) => release(),
+});
+
+/**
+ * Applies a function whose author knows its derivative: to tapes it is one
+ * operation. `forward` runs unseen by tapes and returns the value with its
+ * pullback; `needed` tells it whether the pullback may be called at all.
+ *
+ * @param name For messages.
+ * @param inputs All tensors through which gradients flow.
+ */
+export function customVjp<I extends Tree, O extends Tree>(
+  name: string,
+  forward: (inputs: I, needed: boolean) => CustomVjp<I, O>,
+  inputs: I,
+): O {
+  const tensors = leaves(inputs);
+  const needed = tensors.some(tracked);
+  const { value, pullback, release } = unobserved(() =>
+    forward(inputs, needed)
+  );
+  if (!needed) {
+    release?.();
+    return value;
+  }
+  const outputs = apply(customOperation, tensors, {
+    name,
+    outputs: leaves(value),
+    pullback: (cotangents) =>
+      leaves(pullback(replaceLeaves(value, cotangents))),
+    release: () => release?.(),
+  });
+  return replaceLeaves(value, outputs);
+}
+
+/**
+ * The same function, whose intermediate results are not kept but computed
+ * again in the backward pass (Griewank 1992; Chen et al. 2016).
+ *
+ * @param f Its tensors must come in through its arguments: gradients don't flow
+ *   into what it captures.
+ */
+export function checkpoint<I extends readonly Tree[], O extends Tree>(
+  f: (...inputs: I) => O,
+): (...inputs: I) => O {
+  return (...inputs) =>
+    customVjp("checkpoint", (given: Tree, needed) => {
+      const held = needed ? leaves(given).map((x) => x.retain()) : [];
+      const saved = needed ? replaceLeaves(given, held) : given;
+      return {
+        value: f(...(given as unknown as I)),
+        pullback: (cotangent: O): Tree => {
+          const again = vjp(f, ...(saved as unknown as I));
+          return again.pullback(cotangent) as unknown as Tree;
+        },
+        release: () => held.forEach((x) => x.dispose("its pullback ran")),
+      };
+    }, inputs as unknown as Tree);
+}

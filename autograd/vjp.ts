@@ -1,0 +1,200 @@
+/**
+ * Reverse-mode differentiation of functions of trees of tensors.
+ *
+ * @module
+ */
+
+import {
+  alias,
+  currentScope,
+  formatShape,
+  isFloat,
+  leaves,
+  mapTree,
+  observed,
+  onesLike,
+  replaceLeaves,
+  sameShape,
+  scope,
+  type Tensor,
+  type Tree,
+  unobserved,
+  withObserver,
+  zerosLike,
+} from "../tensor/mod.ts";
+import "./rules_elementwise.ts";
+import "./rules_kernels.ts";
+import "./rules_movement.ts";
+import { Tape } from "./tape.ts";
+
+/**
+ * From a cotangent of the value to cotangents of the inputs. It can be called
+ * once, and frees what it holds as it runs; if it isn't called, dispose it.
+ */
+export interface Pullback<I extends readonly Tree[], O extends Tree>
+  extends Disposable {
+  /** Runs the rules backward. */
+  (cotangent: O): I;
+}
+
+/** A function's value and the way back. */
+export interface Vjp<I extends readonly Tree[], O extends Tree> {
+  /** What the function returned. */
+  readonly value: O;
+  /** Vector-Jacobian product at the inputs. */
+  readonly pullback: Pullback<I, O>;
+}
+
+/**
+ * Evaluates `f` and prepares its vector-Jacobian product: `pullback(v)` is
+ * vᵀ ∂f/∂inputs, in the structure of the inputs.
+ *
+ * @throws {TypeError} If an input holds no real numbers.
+ *
+ * @example
+ * ```ts
+ * import { vjp } from "@layerbraid/layerbraid/autograd";
+ * import { device, mul, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("reference");
+ * const { value, pullback } = vjp(mul, tensor([2, 3]), tensor([5, 7]));
+ * const [da, db] = pullback(tensor([1, 1]));
+ * console.log(await value.array(), await da.array(), await db.array());
+ * // [ 10, 21 ] [ 5, 7 ] [ 2, 3 ]
+ * ```
+ */
+export function vjp<I extends readonly Tree[], O extends Tree>(
+  f: (...inputs: I) => O,
+  ...inputs: I
+): Vjp<I, O> {
+  for (const x of leaves(inputs)) {
+    if (!isFloat(x.dtype)) {
+      throw new TypeError(
+        `vjp: an input ${formatShape(x.shape)} is ${x.dtype}; only real ` +
+          `numbers have gradients, so pass it by closure`,
+      );
+    }
+  }
+  let tape: Tape | undefined;
+  const value = scope(() => {
+    const aliases = mapTree(alias, inputs as Tree) as unknown as I;
+    tape = new Tape(leaves(aliases));
+    return withObserver(tape, () => f(...aliases));
+  });
+  const outputs = leaves(value).map(({ id, shape }) => ({ id, shape }));
+  const pullback = (cotangent: O): I => {
+    if (tape === undefined) {
+      throw new ReferenceError(
+        "pullback: it was called or disposed already; call vjp again",
+      );
+    }
+    const cotangents = leaves(cotangent);
+    checkCotangents(outputs, cotangents);
+    const running = tape;
+    tape = undefined;
+    const results = running.pullback(outputs, cotangents);
+    const scope = currentScope();
+    let position = 0;
+    return mapTree((x) => {
+      const result = results[position++];
+      if (result === undefined) return zerosLike(x);
+      if (scope !== undefined) result.moveTo(scope);
+      return result;
+    }, inputs as Tree) as unknown as I;
+  };
+  return {
+    value,
+    pullback: Object.assign(pullback, {
+      [Symbol.dispose]: (): void => {
+        tape?.dispose();
+        tape = undefined;
+      },
+    }),
+  };
+}
+
+function checkCotangents(
+  outputs: readonly { readonly shape: readonly number[] }[],
+  cotangents: readonly Tensor[],
+): void {
+  const expected = outputs.map(({ shape }) => formatShape(shape)).join(", ");
+  if (
+    cotangents.length !== outputs.length ||
+    cotangents.some((x, i) => !sameShape(x.shape, outputs[i].shape))
+  ) {
+    throw new RangeError(
+      `pullback: the cotangent must have the value's shapes ${expected}, not ${
+        cotangents.map((x) => formatShape(x.shape)).join(", ")
+      }`,
+    );
+  }
+}
+
+/** A value and a gradient. */
+export interface ValueAndGradient<T extends Tree> {
+  /** What the function returned, of one element. */
+  readonly value: Tensor;
+  /** Derivatives by the first argument, in its structure. */
+  readonly gradient: T;
+}
+
+/**
+ * A function that computes `f` and its gradient by its first argument.
+ * Everything made on the way is freed; only the results are handed out.
+ *
+ * @param f Returns a tensor of one element; further arguments are passed on.
+ *
+ * @example
+ * ```ts
+ * import { valueAndGrad } from "@layerbraid/layerbraid/autograd";
+ * import { device, square, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("reference");
+ * const f = valueAndGrad(({ x }) => sum(square(x)));
+ * const { value, gradient } = f({ x: tensor([1, 2, 3]) });
+ * console.log(await value.item(), await gradient.x.array()); // 14 [ 2, 4, 6 ]
+ * ```
+ */
+export function valueAndGrad<T extends Tree, A extends readonly unknown[]>(
+  f: (argument: T, ...rest: A) => Tensor,
+): (argument: T, ...rest: A) => ValueAndGradient<T> {
+  return (argument, ...rest) =>
+    scope(() => {
+      const { value, pullback } = vjp((x: T) => f(x, ...rest), argument);
+      if (value.size !== 1) {
+        pullback[Symbol.dispose]();
+        throw new RangeError(
+          `valueAndGrad: the function must return one element, not ${
+            formatShape(value.shape)
+          }; sum it up, or use vjp`,
+        );
+      }
+      const [gradient] = pullback(onesLike(value));
+      // A number at rest on the host is the garbage collector's: a loop that
+      // forgets its losses leaves nothing on the device.
+      if (!observed()) value.rest();
+      return { value, gradient };
+    });
+}
+
+/** A function that computes the gradient of `f` by its first argument. */
+export function grad<T extends Tree, A extends readonly unknown[]>(
+  f: (argument: T, ...rest: A) => Tensor,
+): (argument: T, ...rest: A) => T {
+  const both = valueAndGrad(f);
+  return (argument, ...rest) => {
+    const { value, gradient } = both(argument, ...rest);
+    value.dispose();
+    return gradient;
+  };
+}
+
+/** Runs `f` without gradients in a scope of its own: only its result stays. */
+export function evaluate<T>(f: () => T): T {
+  return scope(() => unobserved(f));
+}
+
+/** The same values, through which no gradient flows. */
+export function stopGradient<T extends Tree>(x: T): T {
+  return replaceLeaves(x, unobserved(() => leaves(x).map(alias)));
+}

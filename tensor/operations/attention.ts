@@ -1,0 +1,281 @@
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017) as one fused kernel.
+ *
+ * @module
+ */
+
+import type { AttentionArguments, Dropout } from "../device.ts";
+import { apply, type Operation } from "../operation.ts";
+import { formatShape, type Shape } from "../shape.ts";
+import { empty, type Tensor } from "../tensor.ts";
+import { broadcastView } from "./elementwise.ts";
+import { contiguous, reshape } from "./movement.ts";
+
+/** What shapes the scores; keep and bias follow query, key and value. */
+export interface AttentionAttributes {
+  /** Query t sees keys 0 … t + (S − T) only. */
+  readonly causal: boolean;
+  /** Factor of the scores. */
+  readonly scale: number;
+  /** A bool mask follows the values. */
+  readonly keep: boolean;
+  /** An additive bias follows the values (and the mask). */
+  readonly bias: boolean;
+  /** Dropout of the probabilities. */
+  readonly dropout: Dropout | undefined;
+}
+
+function kernelArguments(
+  inputs: readonly Tensor[],
+  { causal, scale, keep, bias, dropout }: AttentionAttributes,
+): AttentionArguments {
+  const [query, key, value] = inputs;
+  const [b, h, t] = query.shape;
+  const scores = [b, h, t, key.shape[2]];
+  return {
+    query,
+    key,
+    value,
+    keep: keep ? broadcastView(inputs[3], scores) : undefined,
+    bias: bias ? broadcastView(inputs[keep ? 4 : 3], scores) : undefined,
+    causal,
+    scale,
+    dropout,
+  };
+}
+
+/** `[B, H, T, D]` in memory as `[B, T, H, D]`: merging heads copies nothing. */
+function emptyHeads(like: Tensor, shape: Shape, origin: string): Tensor {
+  const [b, h, t, d] = shape;
+  const memory = empty(like.device, like.dtype, [b, t, h, d], origin);
+  const view = memory.view(shape, [t * h * d, d, h * d, 1], 0);
+  memory.dispose();
+  return view;
+}
+
+/** Attention of query, key, value; outputs `[B, H, T, D]` and logSumExp. */
+export const attentionOperation: Operation<AttentionAttributes> = {
+  name: "attention",
+  forward: (inputs, attributes) => {
+    const [query, , value] = inputs;
+    const [b, h, t] = query.shape;
+    const out = emptyHeads(query, [b, h, t, value.shape[3]], "attention");
+    const logSumExp = empty(query.device, query.dtype, [b, h, t], "attention");
+    query.device.backend.attention(
+      kernelArguments(inputs, attributes),
+      out,
+      logSumExp,
+    );
+    return [out, logSumExp];
+  },
+};
+
+/** dquery, dkey, dvalue; given the inputs, out, logSumExp and dout. */
+export const attentionBackwardOperation: Operation<AttentionAttributes> = {
+  name: "attentionBackward",
+  forward: (inputs, attributes) => {
+    const [query, key, value] = inputs;
+    const [out, logSumExp, dout] = inputs.slice(-3);
+    const gradients = [query, key, value].map((x) =>
+      emptyHeads(x, x.shape, "attentionBackward")
+    );
+    const [dquery, dkey, dvalue] = gradients;
+    query.device.backend.attentionBackward(
+      kernelArguments(inputs, attributes),
+      out,
+      logSumExp,
+      dout,
+      dquery,
+      dkey,
+      dvalue,
+    );
+    return gradients;
+  },
+};
+
+/** Options of attention. */
+export interface AttentionOptions {
+  /**
+   * Query t of T sees keys 0 … t + (S − T) of S only, so that queries are the
+   * last T of S positions; default false.
+   */
+  readonly causal?: boolean;
+  /** Factor of the scores; default 1/√D. */
+  readonly scale?: number;
+  /** bool, broadcasts to `[B, H, T, S]`; false may not be attended. */
+  readonly keep?: Tensor;
+  /** Added to the scores, broadcasts to `[B, H, T, S]`; has no gradient. */
+  readonly bias?: Tensor;
+  /** Dropout of the probabilities. */
+  readonly dropout?: Dropout;
+}
+
+/**
+ * softmax(scale · q kᵀ + bias, where kept) v for queries `[B, H, T, D]` and keys
+ * and values `[B, H, S, D]` → `[B, H, T, D]`. The T × S scores of all heads
+ * are never stored. A query that may attend nothing yields 0.
+ *
+ * @throws {RangeError} If shapes don't fit.
+ */
+export function attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions = {},
+): Tensor {
+  const [b, h, t, d] = query.shape;
+  const s = key.shape[2];
+  const fits = query.rank === 4 && key.rank === 4 && value.rank === 4 &&
+    [key, value].every((x) =>
+      x.shape[0] === b && x.shape[1] === h && x.shape[2] === s
+    ) && key.shape[3] === d && value.shape[3] === d;
+  if (!fits) {
+    throw new RangeError(
+      `attention: query ${formatShape(query.shape)}, key ${
+        formatShape(key.shape)
+      } and value ${formatShape(value.shape)} don't fit; they must be ` +
+        `[B, H, T, D], [B, H, S, D] and [B, H, S, D]`,
+    );
+  }
+  const { causal = false, keep, bias, dropout } = options;
+  if (causal && t > s) {
+    throw new RangeError(
+      `attention: ${t} causal queries need at least as many keys, not ${s}`,
+    );
+  }
+  const inputs = [query, key, value].map(lastAxisContiguous);
+  if (keep !== undefined) inputs.push(keep);
+  if (bias !== undefined) inputs.push(bias);
+  const [out, logSumExp] = apply(attentionOperation, inputs, {
+    causal,
+    scale: options.scale ?? 1 / Math.sqrt(d),
+    keep: keep !== undefined,
+    bias: bias !== undefined,
+    dropout: dropout && dropout.probability > 0 ? dropout : undefined,
+  });
+  logSumExp.dispose();
+  return out;
+}
+
+function lastAxisContiguous(x: Tensor): Tensor {
+  return x.strides[3] === 1 || x.shape[3] === 1 ? x : contiguous(x);
+}
+
+/** Attention over queries, keys and values in one tensor. */
+export interface PackedAttentionAttributes extends AttentionAttributes {
+  /** Number of heads. */
+  readonly heads: number;
+}
+
+/** Views of `[B, T, 3 · H · D]` as query, key and value `[B, H, T, D]`. */
+function unpack(packed: Tensor, heads: number): Tensor[] {
+  const [b, t, width] = packed.shape;
+  const [sb, st] = packed.strides;
+  const d = width / 3 / heads;
+  return [0, 1, 2].map((part) =>
+    packed.view(
+      [b, heads, t, d],
+      [sb, d, st, 1],
+      packed.offset + part * heads * d,
+    )
+  );
+}
+
+function disposeAll(tensors: readonly Tensor[]): void {
+  for (const tensor of tensors) tensor.dispose();
+}
+
+/** As `attention`, on `[B, T, 3 · H · D]`; outputs `[B, T, H · D]` and logSumExp. */
+export const packedAttentionOperation: Operation<PackedAttentionAttributes> = {
+  name: "selfAttention",
+  forward: ([packed, ...masks], attributes) => {
+    const parts = unpack(packed, attributes.heads);
+    const [out, logSumExp] = attentionOperation.forward(
+      [...parts, ...masks],
+      attributes,
+    );
+    disposeAll(parts);
+    const [b, t, width] = packed.shape;
+    const merged = out.view(
+      [b, t, width / 3],
+      [t * width / 3, width / 3, 1],
+      0,
+    );
+    out.dispose();
+    return [merged, logSumExp];
+  },
+};
+
+/** dpacked; given packed, masks, out, logSumExp and dout (merged heads). */
+export const packedAttentionBackwardOperation: Operation<
+  PackedAttentionAttributes
+> = {
+  name: "selfAttentionBackward",
+  forward: (inputs, attributes) => {
+    const [packed, ...rest] = inputs;
+    const masks = rest.slice(0, -3);
+    const [out, logSumExp, dout] = rest.slice(-3);
+    const { device, dtype, shape } = packed;
+    const dpacked = empty(device, dtype, shape, "selfAttentionBackward");
+    const parts = unpack(packed, attributes.heads);
+    const gradients = unpack(dpacked, attributes.heads);
+    const heads = [out, dout].map((x) => splitHeads(x, attributes.heads));
+    device.backend.attentionBackward(
+      kernelArguments([...parts, ...masks], attributes),
+      heads[0],
+      logSumExp,
+      heads[1],
+      gradients[0],
+      gradients[1],
+      gradients[2],
+    );
+    disposeAll([...parts, ...gradients, ...heads]);
+    return [dpacked];
+  },
+};
+
+function splitHeads(x: Tensor, heads: number): Tensor {
+  const [b, t, width] = x.shape;
+  const [sb, st] = x.strides;
+  const d = width / heads;
+  return x.view([b, heads, t, d], [sb, d, st, 1], x.offset);
+}
+
+/**
+ * Self-attention on queries, keys and values side by side in one tensor
+ * `[…, T, 3 · H · D]` → `[…, T, H · D]`, as one fused projection makes them; heads are read
+ * and written in place. Leading axes are batch axes.
+ *
+ * @throws {RangeError} If the width isn't a multiple of 3 · heads.
+ */
+export function selfAttention(
+  packed: Tensor,
+  heads: number,
+  options: AttentionOptions = {},
+): Tensor {
+  const [t, width] = packed.shape.slice(-2);
+  if (packed.rank < 3 || width % (3 * heads) !== 0) {
+    throw new RangeError(
+      `selfAttention: ${formatShape(packed.shape)} must be [batch, T, width] ` +
+        `with width a multiple of 3 · ${heads} heads`,
+    );
+  }
+  const { causal = false, keep, bias, dropout } = options;
+  const inputs = [reshapeBatch(packed, t, width)];
+  if (keep !== undefined) inputs.push(keep);
+  if (bias !== undefined) inputs.push(bias);
+  const [out, logSumExp] = apply(packedAttentionOperation, inputs, {
+    heads,
+    causal,
+    scale: options.scale ?? 1 / Math.sqrt(width / 3 / heads),
+    keep: keep !== undefined,
+    bias: bias !== undefined,
+    dropout: dropout && dropout.probability > 0 ? dropout : undefined,
+  });
+  logSumExp.dispose();
+  return reshape(out, [...packed.shape.slice(0, -1), width / 3]);
+}
+
+function reshapeBatch(packed: Tensor, t: number, width: number): Tensor {
+  return reshape(contiguous(packed), [packed.size / (t * width), t, width]);
+}
