@@ -1,0 +1,246 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { valueAndGrad } from "../../autograd/mod.ts";
+import {
+  generate,
+  type GptConfiguration,
+  gptConfiguration,
+  gptConfigurationFromHuggingFace,
+  gptFromHuggingFace,
+  gptLogits,
+  gptLoss,
+  type GptParameters,
+  gptToHuggingFace,
+  initializeGpt,
+  readSafetensors,
+  sampleToken,
+  writeSafetensors,
+} from "../../models/mod.ts";
+import {
+  contiguous,
+  crossEntropy,
+  type Device,
+  device,
+  dispose,
+  slice,
+  type Tensor,
+  tensor,
+} from "../../tensor/mod.ts";
+import {
+  deviation,
+  goldenArrays,
+  goldenJson,
+  goldenMissing,
+} from "../golden.ts";
+
+const devices = {
+  "reference f64": () => device("reference", { dtype: "f64" }),
+  "reference f32": () => device("reference"),
+  "wasm": () => device("wasm", { threads: 1 }),
+};
+
+async function collect(tokens: AsyncIterable<number>): Promise<number[]> {
+  const result: number[] = [];
+  for await (const token of tokens) result.push(token);
+  return result;
+}
+
+const small: GptConfiguration = gptConfiguration({
+  vocabulary: 11,
+  context: 8,
+  width: 12,
+  heads: 3,
+  layers: 2,
+  before: 1,
+  after: 1,
+});
+
+/** Largest deviation from a golden array, relative to its largest element. */
+function maxNormDeviation(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  relative: number,
+  absolute: number,
+): number {
+  const largest = Math.max(...Array.from(expected, Math.abs));
+  return deviation(actual, expected, 0, relative * largest + absolute);
+}
+
+async function checkGolden(cpu: Device, name: string): Promise<void> {
+  using _ = cpu.scope();
+  const double = cpu.floatDtype === "f64";
+  const json = goldenJson(`models/${name}.json`);
+  const io = goldenArrays(`models/${name}.io.safetensors`);
+  const arrays = goldenArrays(`models/${name}.weights.safetensors`);
+  const configuration = gptConfigurationFromHuggingFace(json.config);
+  const parameters = gptFromHuggingFace(configuration, arrays);
+  const load = (key: string, dtype?: "bool"): Tensor =>
+    tensor(io[key].values, { shape: io[key].shape, dtype });
+  const tokens = load("in.input_ids");
+  const length = tokens.shape[1];
+  const keep = io["in.attention_mask"] && load("in.attention_mask", "bool");
+  const labels = slice(load("in.labels"), [undefined, [1, length]]);
+  const run = valueAndGrad((p: GptParameters) => {
+    const logits = gptLogits(configuration, p, tokens, { keep });
+    return crossEntropy(
+      slice(logits, [undefined, [0, length - 1]]),
+      contiguous(labels),
+    );
+  });
+  const logits = gptLogits(configuration, parameters, tokens, { keep });
+  // Tolerances of the golden README: logits 2e-5 (f64 1e-10), loss 1e-5.
+  const expected = io[double ? "logits64" : "logits"].values;
+  const offLogits = deviation(
+    await logits.data(),
+    expected,
+    0,
+    double ? 1e-10 : 2e-5,
+  );
+  assert(offLogits <= 1, `${name}: logits off by ${offLogits} tolerances`);
+  const { value, gradient } = run(parameters);
+  const loss = await value.item();
+  assert(
+    Math.abs(loss - json.loss) <= (double ? 1e-10 : 1e-5),
+    `${name}: loss ${loss}, expected ${json.loss}`,
+  );
+  // Each gradient 1e-5 of its max-norm + 1e-6; in f64 the stored f32 limit it.
+  const gradients = await gptToHuggingFace(configuration, gradient);
+  for (const [key, { values }] of Object.entries(gradients)) {
+    const off = maxNormDeviation(
+      values,
+      io[`grad.${key}`].values,
+      double ? 1e-6 : 1e-5,
+      1e-6,
+    );
+    assert(off <= 1, `${name}: gradient of ${key} off by ${off} tolerances`);
+  }
+  const { prompt, tokens: greedy } = json.greedy ?? {};
+  if (prompt !== undefined) {
+    for (const cache of [true, false]) {
+      const made = await collect(generate(configuration, parameters, prompt, {
+        count: greedy.length - prompt.length,
+        temperature: 0,
+        cache,
+      }));
+      assertEquals([...prompt, ...made], greedy);
+    }
+  }
+}
+
+for (const [name, make] of Object.entries(devices)) {
+  Deno.test({
+    name: `golden GPT-2 on ${name}`,
+    ignore: goldenMissing,
+    fn: async () => {
+      const cpu = await make();
+      for (const model of ["gpt2", "gpt2_b"]) await checkGolden(cpu, model);
+      cpu.close();
+    },
+  });
+}
+
+Deno.test("weights survive the way to Hugging Face's names and back", async () => {
+  const cpu = await device("reference");
+  for (const tied of [true, false]) {
+    const configuration = { ...small, tied };
+    const parameters = initializeGpt(configuration, 3);
+    const arrays = await gptToHuggingFace(configuration, parameters);
+    const file = readSafetensors(writeSafetensors(arrays)).arrays;
+    const again = await gptToHuggingFace(
+      configuration,
+      gptFromHuggingFace(configuration, file),
+    );
+    assertEquals(again, arrays);
+    assert("h.3.mlp.c_proj.bias" in arrays);
+    assertEquals("lm_head.weight" in arrays, !tied);
+    const { "h.1.ln_1.bias": _, ...missing } = file;
+    assertThrows(
+      () => gptFromHuggingFace(configuration, missing),
+      RangeError,
+      '"h.1.ln_1.bias" is missing',
+    );
+    assertThrows(
+      () =>
+        gptFromHuggingFace(configuration, {
+          ...file,
+          extra: file["wpe.weight"],
+        }),
+      RangeError,
+      "unexpected extra",
+    );
+  }
+  cpu.close();
+});
+
+Deno.test("generation with and without cache makes the same tokens", async () => {
+  const cpu = await device("reference");
+  const parameters = initializeGpt(small, 1);
+  for (
+    const options of [
+      { temperature: 0 },
+      { temperature: 1.5, seed: 7 },
+      { topK: 3, seed: 1 },
+      { topP: 0.5, seed: 2 },
+    ]
+  ) {
+    // Longer than the context, so that it slides.
+    const run = (cache: boolean): Promise<number[]> =>
+      collect(
+        generate(small, parameters, [1, 2, 3], {
+          count: 20,
+          cache,
+          ...options,
+        }),
+      );
+    assertEquals(await run(true), await run(false));
+  }
+  await assertRejects(
+    () => collect(generate(small, parameters, [], { count: 1 })),
+    RangeError,
+    "at least one token",
+  );
+  await assertRejects(
+    () => collect(generate(small, parameters, [1], { count: 1, topP: 0 })),
+    RangeError,
+    "topP 0 must be in (0, 1]",
+  );
+  dispose(parameters);
+  cpu.close();
+});
+
+Deno.test("sampling follows probabilities, topK and topP", () => {
+  const logits = [Math.log(0.1), Math.log(0.6), Math.log(0.3)];
+  assertEquals(sampleToken(logits, 0.999, { temperature: 0 }), 1);
+  assertEquals(sampleToken(logits, 0.59), 1);
+  assertEquals(sampleToken(logits, 0.61), 2);
+  assertEquals(sampleToken(logits, 0.95), 0);
+  assertEquals(sampleToken(logits, 0.999, { topK: 2 }), 2);
+  assertEquals(sampleToken(logits, 0.999, { topP: 0.6 }), 1);
+  assertThrows(() => sampleToken([NaN, NaN], 0.5), RangeError, "not finite");
+});
+
+Deno.test("the loss takes its inputs apart and names what is wrong", async () => {
+  const cpu = await device("reference");
+  const parameters = initializeGpt(small, 0);
+  const tokens = tensor([[1, 2, 3, 4]], { dtype: "i32" });
+  const targets = tensor([[2, 3, 4, 5]], { dtype: "i32" });
+  const loss = await gptLoss(small, parameters, tokens, targets).item();
+  // Small fresh weights predict nearly uniformly: ln 11 = 2.398.
+  assert(Math.abs(loss - Math.log(11)) < 0.05, `${loss}`);
+  const long = tensor([new Array(9).fill(1)], { dtype: "i32" });
+  assertThrows(
+    () => gptLoss(small, parameters, long, long),
+    RangeError,
+    "at most 8 positions",
+  );
+  assertThrows(
+    () => gptLoss(small, parameters, tensor([[11]], { dtype: "i32" }), long),
+    RangeError,
+    "take: index 11",
+  );
+  assertThrows(
+    () => gptConfiguration({ ...small, heads: 5 }),
+    RangeError,
+    "width 12 must be a multiple of the 5 heads",
+  );
+  cpu.close();
+});
