@@ -1,0 +1,76 @@
+/**
+ * What a training run reports as it goes: one stream of events, which progress
+ * bars, metric files, reports and tests listen to.
+ *
+ * @module
+ */
+
+/** A run begins, or goes on after a checkpoint. */
+export interface StartEvent {
+  /** Kind of event. */
+  readonly type: "start";
+  /** Steps done before; 0 for a new run. */
+  readonly step: number;
+  /** Steps of the whole run. */
+  readonly steps: number;
+  /** Number of trained scalars. */
+  readonly parameters: number;
+  /** Tokens of a training step. */
+  readonly tokensPerStep: number;
+}
+
+/** A training step is done. */
+export interface StepEvent {
+  /** Kind of event. */
+  readonly type: "step";
+  /** Steps done, from 1 on. */
+  readonly step: number;
+  /** Training loss in nats per token, before this step's update. */
+  readonly loss: number;
+  /** Learning rate of this step. */
+  readonly learningRate: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradientNorm: number;
+  /** Duration of the step in milliseconds. */
+  readonly milliseconds: number;
+}
+
+/** The validation loss was measured. */
+export interface EvaluationEvent {
+  /** Kind of event. */
+  readonly type: "evaluation";
+  /** Steps done. */
+  readonly step: number;
+  /** Mean validation loss in nats per token. */
+  readonly loss: number;
+  /** Whether it is the lowest of the run. */
+  readonly best: boolean;
+}
+
+/** A checkpoint was written. */
+export interface CheckpointEvent {
+  /** Kind of event. */
+  readonly type: "checkpoint";
+  /** Steps done. */
+  readonly step: number;
+  /** Where it lies. */
+  readonly path: string;
+}
+
+/** The run ends. */
+export interface StopEvent {
+  /** Kind of event. */
+  readonly type: "stop";
+  /** Steps done. */
+  readonly step: number;
+  /** All steps done; interrupted by the user; no improvement any more. */
+  readonly reason: "done" | "interrupted" | "early";
+}
+
+/** Anything that a run reports. */
+export type TrainingEvent =
+  | StartEvent
+  | StepEvent
+  | EvaluationEvent
+  | CheckpointEvent
+  | StopEvent;
