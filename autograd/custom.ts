@@ -52,7 +52,9 @@ defineRule(customOperation, {
 /**
  * Applies a function whose author knows its derivative: to tapes it is one
  * operation. `forward` runs unseen by tapes and returns the value with its
- * pullback; `needed` tells it whether the pullback may be called at all.
+ * pullback; `needed` tells it whether the pullback may be called at all. The
+ * inputs that it gets live until then; whatever else the pullback reads must be
+ * kept with `retain` and freed by `release`.
  *
  * @param name For messages.
  * @param inputs All tensors through which gradients flow.
@@ -63,20 +65,24 @@ export function customVjp<I extends Tree, O extends Tree>(
   inputs: I,
 ): O {
   const tensors = leaves(inputs);
-  const needed = tensors.some(tracked);
-  const { value, pullback, release } = unobserved(() =>
-    forward(inputs, needed)
-  );
-  if (!needed) {
+  if (!tensors.some(tracked)) {
+    const { value, release } = unobserved(() => forward(inputs, false));
     release?.();
     return value;
   }
+  const held = tensors.map((x) => x.retain());
+  const { value, pullback, release } = unobserved(() =>
+    forward(replaceLeaves(inputs, held), true)
+  );
   const outputs = apply(customOperation, tensors, {
     name,
     outputs: leaves(value),
     pullback: (cotangents) =>
       leaves(pullback(replaceLeaves(value, cotangents))),
-    release: () => release?.(),
+    release: () => {
+      release?.();
+      held.forEach((x) => x.dispose("its pullback ran"));
+    },
   });
   return replaceLeaves(value, outputs);
 }
@@ -92,16 +98,12 @@ export function checkpoint<I extends readonly Tree[], O extends Tree>(
   f: (...inputs: I) => O,
 ): (...inputs: I) => O {
   return (...inputs) =>
-    customVjp("checkpoint", (given: Tree, needed) => {
-      const held = needed ? leaves(given).map((x) => x.retain()) : [];
-      const saved = needed ? replaceLeaves(given, held) : given;
-      return {
-        value: f(...(given as unknown as I)),
-        pullback: (cotangent: O): Tree => {
-          const again = vjp(f, ...(saved as unknown as I));
-          return again.pullback(cotangent) as unknown as Tree;
-        },
-        release: () => held.forEach((x) => x.dispose("its pullback ran")),
-      };
-    }, inputs as unknown as Tree);
+    customVjp("checkpoint", (given: Tree) => ({
+      value: f(...(given as unknown as I)),
+      pullback: (cotangent: O): Tree => {
+        const { value, pullback } = vjp(f, ...(given as unknown as I));
+        leaves(value).forEach((x) => x.dispose());
+        return pullback(cotangent) as unknown as Tree;
+      },
+    }), inputs as unknown as Tree);
 }

@@ -9,6 +9,7 @@
  */
 
 import {
+  add,
   apply,
   argmaxOperation,
   attentionBackwardOperation,
@@ -32,6 +33,7 @@ import {
   packedAttentionBackwardOperation,
   packedAttentionOperation,
   reshape,
+  rsqrt,
   softmaxBackwardOperation,
   softmaxOperation,
   sub,
@@ -42,6 +44,7 @@ import {
   type Tensor,
   topkOperation,
   transpose,
+  variance,
   zeros,
 } from "../tensor/mod.ts";
 import { defineConstant, defineRule } from "./rule.ts";
@@ -163,7 +166,7 @@ defineRule(layerNormOperation, {
     if (dy === undefined) return [];
     const [x, weight] = inputs;
     const [, mean, inverse] = outputs;
-    if (observed()) return layerNormPullback(x, weight, mean, inverse, dy);
+    if (observed()) return layerNormPullback(x, weight, attributes.epsilon, dy);
     const operands = [x, mean, inverse, contiguous(dy)];
     if (weight !== undefined) operands.push(weight);
     return apply(layerNormBackwardOperation, operands, attributes);
@@ -177,21 +180,20 @@ defineRule(layerNormOperation, {
 function layerNormPullback(
   x: Tensor,
   weight: Tensor | undefined,
-  _mean: Tensor,
-  inverse: Tensor,
+  epsilon: number,
   dy: Tensor,
 ): (Tensor | undefined)[] {
-  const [groups, rows, n] = x.shape;
+  const [groups, , n] = x.shape;
   const keep = { keepdims: true };
   const average = (y: Tensor): Tensor => mul(sum(y, -1, keep), 1 / n);
-  const deviation = reshape(inverse, [groups, rows, 1]);
-  const z = mul(sub(x, average(x)), deviation);
+  const inverse = rsqrt(add(variance(x, -1, keep), epsilon));
+  const z = mul(sub(x, average(x)), inverse);
   const g = weight === undefined
     ? dy
     : mul(dy, reshape(weight, [groups, 1, n]));
   const dx = mul(
     sub(sub(g, average(g)), mul(z, average(mul(z, g)))),
-    deviation,
+    inverse,
   );
   if (weight === undefined) return [dx];
   return [dx, sum(mul(z, dy), 1), sum(dy, 1)];

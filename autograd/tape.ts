@@ -105,6 +105,20 @@ export class Tape implements Observer {
     cotangents: readonly (Tensor | undefined)[],
   ): (Tensor | undefined)[] {
     const sums = new Sums();
+    try {
+      return this.#run(sums, outputs, cotangents);
+    } catch (error) {
+      this.dispose();
+      sums.dispose();
+      throw error;
+    }
+  }
+
+  #run(
+    sums: Sums,
+    outputs: readonly { readonly id: number }[],
+    cotangents: readonly (Tensor | undefined)[],
+  ): (Tensor | undefined)[] {
     outputs.forEach((output, i) => {
       const cotangent = cotangents[i];
       if (cotangent !== undefined) sums.add(output.id, cotangent);
@@ -113,8 +127,11 @@ export class Tape implements Observer {
     for (;;) {
       const entry = this.#entries.pop();
       if (entry === undefined) break;
-      scope(() => pullEntry(entry, sums, inputs));
-      release(entry);
+      try {
+        scope(() => pullEntry(entry, sums, inputs));
+      } finally {
+        release(entry);
+      }
     }
     return this.#inputIds.map((id) => sums.take(id));
   }
@@ -132,14 +149,14 @@ function pullEntry(entry: Entry, sums: Sums, inputs: Set<number>): void {
     inputs.has(id) ? undefined : sums.take(id)
   );
   if (arrived.every((x) => x === undefined)) return;
-  if (rule === undefined) {
-    throw new TypeError(
-      `${operation.name} has no gradient rule: gradients of gradients aren't ` +
-        `available through it; write that part with elementary operations ` +
-        `(matmul, softmax, mul, …)`,
-    );
-  }
   try {
+    if (rule === undefined) {
+      throw new TypeError(
+        `${operation.name} has no gradient rule: gradients of gradients ` +
+          `aren't available through it; write that part with elementary ` +
+          `operations (matmul, softmax, mul, …)`,
+      );
+    }
     const [first] = arrived;
     if (rule.accumulate !== undefined && first !== undefined && !observed()) {
       const target = sums.writable(entry.inputs[0]);
@@ -172,6 +189,12 @@ class Sums {
       sum.tensor.dispose();
       this.#sums.set(id, { tensor: total.retain(), owned: true });
     }
+  }
+
+  /** Frees all sums. */
+  dispose(): void {
+    for (const { tensor } of this.#sums.values()) tensor.dispose();
+    this.#sums.clear();
   }
 
   /** The sum, to be disposed by the caller. */

@@ -79,7 +79,12 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
   const value = scope(() => {
     const aliases = mapTree(alias, inputs as Tree) as unknown as I;
     tape = new Tape(leaves(aliases));
-    return withObserver(tape, () => f(...aliases));
+    try {
+      return withObserver(tape, () => f(...aliases));
+    } catch (error) {
+      tape.dispose();
+      throw error;
+    }
   });
   const outputs = leaves(value).map(({ id, shape }) => ({ id, shape }));
   const pullback = (cotangent: O): I => {

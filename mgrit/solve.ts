@@ -167,7 +167,6 @@ function marchWithStates<X extends Tree, P extends Tree>(
   const states: X[] = [];
   const hold = <T extends Tree>(tree: T): T =>
     mapTree((leaf) => leaf.retain(), tree);
-  const held = hold(parameters);
   const value = march(layers, x, (n, state) => {
     states.push(hold(state));
     return step(n)(state, layerOf(parameters, n));
@@ -175,13 +174,13 @@ function marchWithStates<X extends Tree, P extends Tree>(
   return {
     value,
     pullback: (cotangent) =>
-      marchBack(layers, held, cotangent, (n, w) => {
-        const layer = layerOf(held, n);
+      marchBack(layers, parameters, cotangent, (n, w) => {
+        const layer = layerOf(parameters, n);
         const { value, pullback } = vjp<[X, P], X>(step(n), states[n], layer);
         disposeTree(value);
         return pullback(w);
       }),
-    release: () => [...states, held].forEach(disposeTree),
+    release: () => states.forEach(disposeTree),
   };
 }
 

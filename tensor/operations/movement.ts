@@ -112,22 +112,22 @@ function reshapeStrides(
   const result = new Array<number>(target.length).fill(1);
   let [from, to] = [0, 0];
   while (from < kept.length || to < target.length) {
+    if (target[to] === 1) {
+      to++;
+      continue;
+    }
     // The smallest groups of source and target axes with equally many elements.
     let [fromEnd, toEnd] = [from, to];
     let [fromSize, toSize] = [1, 1];
     do {
-      if (fromSize <= toSize && fromEnd < kept.length) {
-        fromSize *= shape[kept[fromEnd++]];
-      } else if (toEnd < target.length) toSize *= target[toEnd++];
-    } while (
-      fromSize !== toSize ||
-      (toEnd < target.length && target[toEnd] === 1)
-    );
+      if (fromSize <= toSize) fromSize *= shape[kept[fromEnd++]];
+      else toSize *= target[toEnd++];
+    } while (fromSize !== toSize);
     for (let i = from; i + 1 < fromEnd; i++) {
       const inner = kept[i + 1];
       if (strides[kept[i]] !== strides[inner] * shape[inner]) return undefined;
     }
-    let stride = fromEnd > from ? strides[kept[fromEnd - 1]] : 1;
+    let stride = strides[kept[fromEnd - 1]];
     for (let axis = toEnd - 1; axis >= to; axis--) {
       result[axis] = stride;
       stride *= target[axis];
