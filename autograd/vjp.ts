@@ -152,14 +152,21 @@ export interface ValueAndGradient<T extends Tree> {
  * @example
  * ```ts
  * import { valueAndGrad } from "@layerbraid/layerbraid/autograd";
- * import { device, square, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ * import { device, square, sum, type Tensor, tensor } from "@layerbraid/layerbraid/tensor";
  *
  * await device("reference");
- * const f = valueAndGrad(({ x }) => sum(square(x)));
+ * const f = valueAndGrad(({ x }: { x: Tensor }) => sum(square(x)));
  * const { value, gradient } = f({ x: tensor([1, 2, 3]) });
  * console.log(await value.item(), await gradient.x.array()); // 14 [ 2, 4, 6 ]
  * ```
  */
+export function valueAndGrad<A extends readonly unknown[]>(
+  f: (argument: Tensor, ...rest: A) => Tensor,
+): (argument: Tensor, ...rest: A) => ValueAndGradient<Tensor>;
+/** The same for a tree of tensors. */
+export function valueAndGrad<T extends Tree, A extends readonly unknown[]>(
+  f: (argument: T, ...rest: A) => Tensor,
+): (argument: T, ...rest: A) => ValueAndGradient<T>;
 export function valueAndGrad<T extends Tree, A extends readonly unknown[]>(
   f: (argument: T, ...rest: A) => Tensor,
 ): (argument: T, ...rest: A) => ValueAndGradient<T> {
@@ -183,6 +190,13 @@ export function valueAndGrad<T extends Tree, A extends readonly unknown[]>(
 }
 
 /** A function that computes the gradient of `f` by its first argument. */
+export function grad<A extends readonly unknown[]>(
+  f: (argument: Tensor, ...rest: A) => Tensor,
+): (argument: Tensor, ...rest: A) => Tensor;
+/** The same for a tree of tensors. */
+export function grad<T extends Tree, A extends readonly unknown[]>(
+  f: (argument: T, ...rest: A) => Tensor,
+): (argument: T, ...rest: A) => T;
 export function grad<T extends Tree, A extends readonly unknown[]>(
   f: (argument: T, ...rest: A) => Tensor,
 ): (argument: T, ...rest: A) => T {

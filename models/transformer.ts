@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Branch, LayerContext } from "../mgrit/mod.ts";
+import type { LayerContext } from "../mgrit/mod.ts";
 import {
   attention,
   contiguous,
@@ -149,14 +149,14 @@ function project(
   return combine(residual, dropped, factor);
 }
 
-/** Self-attention of normalized states: residual + factor · φ₁(x). */
-export const attentionBranch: Branch<LayerParameters, TransformerContext> = (
-  x,
-  parameters,
-  context,
-  residual,
-  factor,
-) => {
+/** A `Branch`: self-attention of normalized states, residual + factor · φ₁(x). */
+export function attentionBranch(
+  x: Tensor,
+  parameters: LayerParameters,
+  context: TransformerContext & LayerContext,
+  residual: Tensor,
+  factor: number,
+): Tensor {
   const { attentionNorm: norm, attentionInput, attentionOutput } = parameters;
   const normalized = layerNorm(x, norm.weight, norm.bias, context.epsilon);
   const packed = linear(normalized, attentionInput.weight, attentionInput.bias);
@@ -169,7 +169,7 @@ export const attentionBranch: Branch<LayerParameters, TransformerContext> = (
     : cachedAttention(packed, context, context.cache);
   const drop = dropoutAt(context, dropoutSites.attentionOutput);
   return project(mixed, attentionOutput, residual, factor, drop);
-};
+}
 
 /** `[B, T]` as `[batch, 1, 1, T]`, repeated for every layer of a stack. */
 function keepMask(keep: Tensor | undefined, x: Tensor): Tensor | undefined {
@@ -212,14 +212,14 @@ function cachedAttention(
   return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, length, width / 3]);
 }
 
-/** The MLP on normalized states: residual + factor · φ₂(x). */
-export const mlpBranch: Branch<LayerParameters, TransformerContext> = (
-  x,
-  { mlpNorm: norm, mlpInput, mlpOutput },
-  context,
-  residual,
-  factor,
-) => {
+/** A `Branch`: the MLP on normalized states, residual + factor · φ₂(x). */
+export function mlpBranch(
+  x: Tensor,
+  { mlpNorm: norm, mlpInput, mlpOutput }: LayerParameters,
+  context: TransformerContext & LayerContext,
+  residual: Tensor,
+  factor: number,
+): Tensor {
   const normalized = layerNorm(x, norm.weight, norm.bias, context.epsilon);
   const hidden = gelu(
     linear(normalized, mlpInput.weight, mlpInput.bias),
@@ -227,4 +227,4 @@ export const mlpBranch: Branch<LayerParameters, TransformerContext> = (
   );
   const drop = dropoutAt(context, dropoutSites.mlpOutput);
   return project(hidden, mlpOutput, residual, factor, drop);
-};
+}

@@ -19,7 +19,7 @@ import type { Tensor } from "./tensor.ts";
 
 /** A list of the tensors made while it is the innermost scope. */
 export class Scope {
-  #tensors: Tensor[] = [];
+  #tensors = new Set<Tensor>();
   #parent: Scope | undefined;
 
   /** Opens a scope inside the current one; see {@linkcode scope}. */
@@ -30,7 +30,12 @@ export class Scope {
 
   /** Takes charge of a tensor. */
   adopt(tensor: Tensor): void {
-    this.#tensors.push(tensor);
+    this.#tensors.add(tensor);
+  }
+
+  /** Hears that a tensor was freed, or is in other hands. */
+  forget(tensor: Tensor): void {
+    this.#tensors.delete(tensor);
   }
 
   /** Hands a tensor out to the scope around this one, or to nobody's care. */
@@ -40,10 +45,7 @@ export class Scope {
 
   /** Frees what was made inside and not kept. */
   [Symbol.dispose](): void {
-    for (const tensor of this.#tensors) {
-      if (tensor.scope === this) tensor.dispose();
-    }
-    this.#tensors = [];
+    for (const tensor of this.#tensors) tensor.dispose();
     if (current === this) current = this.#parent;
     else unlink(this, this.#parent);
   }

@@ -137,6 +137,7 @@ export class Tensor implements View {
     if (this.#end !== undefined) return;
     this.#end = reason;
     if (this.#scope === undefined) unreachable.unregister(this);
+    else this.#scope.forget(this);
     this.#scope = undefined;
     this.#storage.release();
   }
@@ -150,6 +151,7 @@ export class Tensor implements View {
   moveTo(scope: Scope | undefined): void {
     if (this.#end !== undefined) return;
     if (this.#scope === undefined) unreachable.unregister(this);
+    else this.#scope.forget(this);
     this.#scope = scope;
     if (scope === undefined) unreachable.register(this, this.#storage, this);
     else scope.adopt(this);

@@ -155,23 +155,31 @@ function specialize(
   );
 }
 
-type Unary = (x: Tensor) => Tensor;
-type Binary = (a: TensorOrNumber, b: TensorOrNumber) => Tensor;
+/** An elementwise function of one tensor. */
+export type UnaryFunction = (x: Tensor) => Tensor;
+/** An elementwise function of two operands that broadcast. */
+export type BinaryFunction = (a: TensorOrNumber, b: TensorOrNumber) => Tensor;
 
-function unary(name: string, build: (x: e.Expression) => e.Expression): Unary {
+function unary(
+  name: string,
+  build: (x: e.Expression) => e.Expression,
+): UnaryFunction {
   const f = fuse(name, (x) => build(x));
   return (x) => f(x);
 }
 
 /** As `unary`, for functions of real numbers: converts integers first. */
-function real(name: string, build: (x: e.Expression) => e.Expression): Unary {
+function real(
+  name: string,
+  build: (x: e.Expression) => e.Expression,
+): UnaryFunction {
   return unary(name, (x) => build(e.toFloat(x)));
 }
 
 function binary(
   name: string,
   build: (a: e.Expression, b: e.Expression) => e.Expression,
-): Binary {
+): BinaryFunction {
   const f = fuse(name, (a, b) => build(a, b));
   return (a, b) => f(a, b);
 }
@@ -181,108 +189,120 @@ const number = (x: e.Expression): e.Expression =>
   x.type === "bool" ? e.toFloat(x) : x;
 
 /** a + b */
-export const add: Binary = binary("add", (a, b) => e.add(number(a), number(b)));
+export const add: BinaryFunction = binary(
+  "add",
+  (a, b) => e.add(number(a), number(b)),
+);
 /** a − b */
-export const sub: Binary = binary("sub", (a, b) => e.sub(number(a), number(b)));
+export const sub: BinaryFunction = binary(
+  "sub",
+  (a, b) => e.sub(number(a), number(b)),
+);
 /** a · b */
-export const mul: Binary = binary("mul", (a, b) => e.mul(number(a), number(b)));
+export const mul: BinaryFunction = binary(
+  "mul",
+  (a, b) => e.mul(number(a), number(b)),
+);
 /** a / b, of real numbers */
-export const div: Binary = binary(
+export const div: BinaryFunction = binary(
   "div",
   (a, b) => e.div(e.toFloat(a), e.toFloat(b)),
 );
 /** aᵇ; a negative base needs an integer exponent, otherwise NaN. */
-export const pow: Binary = binary(
+export const pow: BinaryFunction = binary(
   "pow",
   (a, b) => e.pow(e.toFloat(a), e.toFloat(b)),
 );
 /** The larger of a and b; ties share the gradient. */
-export const maximum: Binary = binary("maximum", e.max);
+export const maximum: BinaryFunction = binary("maximum", e.max);
 /** The smaller of a and b; ties share the gradient. */
-export const minimum: Binary = binary("minimum", e.min);
+export const minimum: BinaryFunction = binary("minimum", e.min);
 /** a = b, as bool */
-export const equal: Binary = binary(
+export const equal: BinaryFunction = binary(
   "equal",
   (a, b) => e.equal(number(a), number(b)),
 );
 /** a < b, as bool */
-export const less: Binary = binary(
+export const less: BinaryFunction = binary(
   "less",
   (a, b) => e.less(number(a), number(b)),
 );
 /** a ≤ b, as bool */
-export const lessEqual: Binary = binary(
+export const lessEqual: BinaryFunction = binary(
   "lessEqual",
   (a, b) => e.lessEqual(number(a), number(b)),
 );
 /** a ∧ b, of truth values (numbers are true unless 0) */
-export const logicalAnd: Binary = binary(
+export const logicalAnd: BinaryFunction = binary(
   "logicalAnd",
   (a, b) => e.and(e.toBool(a), e.toBool(b)),
 );
 /** a ∨ b, of truth values (numbers are true unless 0) */
-export const logicalOr: Binary = binary(
+export const logicalOr: BinaryFunction = binary(
   "logicalOr",
   (a, b) => e.or(e.toBool(a), e.toBool(b)),
 );
 /** ¬x */
-export const logicalNot: Unary = unary("logicalNot", (x) => e.not(e.toBool(x)));
+export const logicalNot: UnaryFunction = unary(
+  "logicalNot",
+  (x) => e.not(e.toBool(x)),
+);
 
 /** −x */
-export const neg: Unary = unary("neg", (x) => e.neg(number(x)));
+export const neg: UnaryFunction = unary("neg", (x) => e.neg(number(x)));
 /** |x| */
-export const abs: Unary = unary("abs", (x) => e.abs(number(x)));
+export const abs: UnaryFunction = unary("abs", (x) => e.abs(number(x)));
 /** −1, 0 or 1 */
-export const sign: Unary = unary("sign", (x) => e.sign(number(x)));
+export const sign: UnaryFunction = unary("sign", (x) => e.sign(number(x)));
 /** Largest integer not above x */
-export const floor: Unary = real("floor", e.floor);
+export const floor: UnaryFunction = real("floor", e.floor);
 /** Nearest integer, halves to even */
-export const round: Unary = real("round", e.round);
+export const round: UnaryFunction = real("round", e.round);
 /** eˣ */
-export const exp: Unary = real("exp", e.exp);
+export const exp: UnaryFunction = real("exp", e.exp);
 /** eˣ − 1, accurate near 0 */
-export const expm1: Unary = real("expm1", e.expm1);
+export const expm1: UnaryFunction = real("expm1", e.expm1);
 /** Natural logarithm */
-export const log: Unary = real("log", e.log);
+export const log: UnaryFunction = real("log", e.log);
 /** log(1 + x), accurate near 0 */
-export const log1p: Unary = real("log1p", e.log1p);
+export const log1p: UnaryFunction = real("log1p", e.log1p);
 /** √x */
-export const sqrt: Unary = real("sqrt", e.sqrt);
+export const sqrt: UnaryFunction = real("sqrt", e.sqrt);
 /** 1 / √x */
-export const rsqrt: Unary = real("rsqrt", e.rsqrt);
+export const rsqrt: UnaryFunction = real("rsqrt", e.rsqrt);
 /** x² */
-export const square: Unary = unary(
+export const square: UnaryFunction = unary(
   "square",
   (x) => e.mul(number(x), number(x)),
 );
 /** 1 / x */
-export const reciprocal: Unary = real("reciprocal", (x) => e.div(1, x));
+export const reciprocal: UnaryFunction = real("reciprocal", (x) => e.div(1, x));
 /** Hyperbolic tangent */
-export const tanh: Unary = real("tanh", e.tanh);
+export const tanh: UnaryFunction = real("tanh", e.tanh);
 /** Error function */
-export const erf: Unary = real("erf", e.erf);
+export const erf: UnaryFunction = real("erf", e.erf);
 /** Sine of radians */
-export const sin: Unary = real("sin", e.sin);
+export const sin: UnaryFunction = real("sin", e.sin);
 /** Cosine of radians */
-export const cos: Unary = real("cos", e.cos);
+export const cos: UnaryFunction = real("cos", e.cos);
 /** 1 / (1 + e⁻ˣ) */
-export const sigmoid: Unary = real("sigmoid", e.sigmoid);
+export const sigmoid: UnaryFunction = real("sigmoid", e.sigmoid);
 /** log(1 + eˣ) */
-export const softplus: Unary = real("softplus", e.softplus);
+export const softplus: UnaryFunction = real("softplus", e.softplus);
 /** max(x, 0), with derivative 0 at 0 */
-export const relu: Unary = real(
+export const relu: UnaryFunction = real(
   "relu",
   (x) => e.select(e.less(0, x), x, 0),
 );
 /** x σ(x), also called swish */
-export const silu: Unary = real("silu", (x) => e.mul(x, e.sigmoid(x)));
+export const silu: UnaryFunction = real("silu", (x) => e.mul(x, e.sigmoid(x)));
 /** x Φ(x) = x (1 + erf(x/√2)) / 2, exact GELU (Hendrycks & Gimpel 2016) */
-const geluExact: Unary = real(
+const geluExact: UnaryFunction = real(
   "gelu",
   (x) => e.mul(e.mul(0.5, x), e.add(1, e.erf(e.mul(Math.SQRT1_2, x)))),
 );
 /** GELU's tanh approximation: x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2 */
-const geluTanh: Unary = real("gelu", (x) => {
+const geluTanh: UnaryFunction = real("gelu", (x) => {
   const inner = e.mul(
     Math.sqrt(2 / Math.PI),
     e.mul(x, e.add(1, e.mul(0.044715, e.mul(x, x)))),

@@ -1,0 +1,98 @@
+/**
+ * `deno task bench matmul`: matrix products, one line a shape.
+ *
+ * @module
+ */
+
+import {
+  type Device,
+  device,
+  matmul,
+  normal,
+  randomKey,
+  scope,
+} from "../tensor/mod.ts";
+import { count, counts, type Flags, toCount, UsageError } from "./arguments.ts";
+import { time } from "./timing.ts";
+
+/** Flags and their defaults. */
+export const matmulDefaults: Readonly<Record<string, string>> = {
+  sizes: "64,128,256,384,512,1024",
+  shapes: "1024x512x128,1024x128x512,1024x128x128,1024x1536x384",
+  transpose: "NN,NT,TN",
+  threads: "1",
+};
+
+/** Rows, columns and inner dimension of a product. */
+interface Shape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+function shapes(flags: Flags): Shape[] {
+  const cubes = counts(flags, "sizes").map((n) => ({ m: n, n, k: n }));
+  const others = flags.text.shapes.split(",").filter((s) => s !== "").map(
+    (text) => {
+      const parts = text.split("x");
+      if (parts.length !== 3) {
+        throw new UsageError(`bench: --shapes ${text} must be MxNxK`);
+      }
+      const [m, n, k] = parts.map((part) => toCount(part, "--shapes"));
+      return { m, n, k };
+    },
+  );
+  return [...cubes, ...others];
+}
+
+function measure(
+  cpu: Device,
+  { m, n, k }: Shape,
+  transpose: string,
+): { best: number; median: number } {
+  using _ = cpu.scope();
+  const [ta, tb] = [transpose[0] === "T", transpose[1] === "T"];
+  const a = normal(ta ? [k, m] : [m, k], randomKey(1));
+  const b = normal(tb ? [n, k] : [k, n], randomKey(2));
+  const run = (): void =>
+    scope(() => {
+      matmul(a, b, { transposeA: ta, transposeB: tb });
+    });
+  const { best, median } = time(run);
+  const flops = 2 * m * n * k;
+  return { best: flops / best / 1e6, median: flops / median / 1e6 };
+}
+
+/** Runs the benchmark. */
+export async function benchMatmul(flags: Flags): Promise<void> {
+  const list = shapes(flags);
+  const layouts = flags.text.transpose.split(",");
+  for (const layout of layouts) {
+    if (!/^[NT][NT]$/.test(layout)) {
+      throw new UsageError(`bench: --transpose ${layout} must be NN, NT or TN`);
+    }
+  }
+  const cpu = await device("wasm", { threads: count(flags, "threads") });
+  for (const shape of list) {
+    for (const layout of layouts) {
+      const { best, median } = measure(cpu, shape, layout);
+      const name = `${shape.m}x${shape.n}x${shape.k}`;
+      console.log(
+        flags.json
+          ? JSON.stringify({
+            shape: name,
+            transpose: layout,
+            gflopsBest: best,
+            gflopsMedian: median,
+            mode: cpu.mode,
+            threads: cpu.threads,
+          })
+          : `${name.padEnd(16)} ${layout}  ${
+            best.toFixed(1).padStart(6)
+          } best ` +
+            `${median.toFixed(1).padStart(6)} median GFLOP/s  ${cpu.mode}`,
+      );
+    }
+  }
+  cpu.close();
+}

@@ -1,0 +1,57 @@
+/**
+ * How a command ends: what the user got wrong, what failed, with which exit
+ * code; never with a stack trace.
+ *
+ * @module
+ */
+
+import { CorpusError } from "../data/mod.ts";
+
+/** A mistake in how a command was called; its message is one line. */
+export class UsageError extends Error {
+  /** The name of the class. */
+  override readonly name: string = "UsageError";
+}
+
+/** Exit code of a mistake in how a command was called. */
+export const usageExitCode = 2;
+
+/** Exit code of a failure while a command runs. */
+export const failureExitCode = 1;
+
+/**
+ * Runs a command and ends the process with its exit code. What it throws
+ * becomes one line on stderr; code 2 if the user can call it differently,
+ * else 1.
+ */
+export async function runCommand(
+  name: string,
+  command: () => Promise<number>,
+): Promise<never> {
+  try {
+    Deno.exit(await command());
+  } catch (error) {
+    const { line, exitCode } = describeFailure(name, error);
+    console.error(line);
+    Deno.exit(exitCode);
+  }
+}
+
+/** What to print for something thrown, and which code to exit with. */
+export function describeFailure(
+  name: string,
+  error: unknown,
+): { line: string; exitCode: number } {
+  const message = error instanceof Error ? error.message : String(error);
+  const line = `${name}: ${message.replaceAll(/\s*\n\s*/g, " ").trim()}`;
+  if (error instanceof UsageError) {
+    return {
+      line: `${line} (all options: deno task ${name} --help)`,
+      exitCode: usageExitCode,
+    };
+  }
+  return {
+    line,
+    exitCode: error instanceof CorpusError ? usageExitCode : failureExitCode,
+  };
+}

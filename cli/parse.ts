@@ -1,0 +1,170 @@
+/**
+ * From arguments and configuration files to option values.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { UsageError } from "./failure.ts";
+import { flagName, type OptionTable, type OptionValues } from "./option.ts";
+import { nearest } from "./suggestion.ts";
+
+/** A command: its name, its purpose and its options. */
+export interface Command<Table extends OptionTable> {
+  /** Its name: it runs by `deno task name`. */
+  readonly name: string;
+  /** What it does, in a sentence. */
+  readonly summary: string;
+  /** How it is called, and what that does. */
+  readonly examples: readonly (readonly [call: string, does: string])[];
+  /** Its options. */
+  readonly options: Table;
+  /** The repeatable option that arguments without a name belong to. */
+  readonly rest?: keyof Table & string;
+}
+
+/**
+ * The options that are given as arguments.
+ *
+ * @throws {UsageError} If an option is unknown or its value not as expected.
+ */
+export function parseArguments<Table extends OptionTable>(
+  command: Command<Table>,
+  args: readonly string[],
+): Partial<OptionValues<Table>> {
+  const { options, rest } = command;
+  const byFlag = namesByFlag(options);
+  const flags = [...byFlag.keys()];
+  const isFlag = (flag: string): boolean =>
+    options[byFlag.get(flag)!].placeholder === undefined;
+  const unknown: string[] = [];
+  const parsed = parseArgs([...args], {
+    string: ["_", ...flags.filter((flag) => !isFlag(flag))],
+    boolean: flags.filter(isFlag),
+    collect: flags.filter((flag) => options[byFlag.get(flag)!].repeatable),
+    unknown: (argument) => {
+      if (argument.startsWith("-")) unknown.push(argument.split("=")[0]);
+    },
+  });
+  if (unknown.length > 0) throw unknownOption(unknown[0], flags);
+  const given: Record<string, unknown> = {};
+  for (const [flag, name] of byFlag) {
+    const value = parsed[flag];
+    const option = options[name];
+    if (value === undefined || value === false || isEmptyList(value)) continue;
+    if (value === "" && option.bare !== undefined) {
+      given[name] = option.bare;
+      continue;
+    }
+    if (value === "" || Array.isArray(value) && value.includes("")) {
+      throw new UsageError(
+        `--${flag} needs a value: expected ${option.expected}`,
+      );
+    }
+    const json = typeof value === "string" ? option.fromText(value) : value;
+    given[name] = option.accept(json);
+    if (given[name] === undefined) {
+      throw new UsageError(
+        `--${flag} ${[value].flat().join(" ")}: expected ${option.expected}`,
+      );
+    }
+  }
+  if (parsed._.length > 0) {
+    if (rest === undefined || given[rest] === undefined) {
+      throw new UsageError(
+        `unexpected argument ${JSON.stringify(String(parsed._[0]))}` +
+          (rest === undefined
+            ? ""
+            : `: did you mean --${rest} ${parsed._[0]}?`),
+      );
+    }
+    given[rest] = [...given[rest] as string[], ...parsed._.map(String)];
+  }
+  return given as Partial<OptionValues<Table>>;
+}
+
+/**
+ * The options in the text of a configuration file: a JSON object whose keys
+ * are written as on the command line, without the dashes in front.
+ *
+ * @param except Options that can't stand in a file.
+ * @throws {UsageError} If it isn't such a file.
+ */
+export function parseConfiguration<Table extends OptionTable>(
+  command: Command<Table>,
+  path: string,
+  text: string,
+  except: readonly (keyof Table)[] = [],
+): Partial<OptionValues<Table>> {
+  const json = parseJson(path, text);
+  const byFlag = namesByFlag(command.options);
+  for (const name of except) byFlag.delete(flagName(String(name)));
+  const given: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(json)) {
+    const name = byFlag.get(key);
+    if (name === undefined) {
+      const hint = nearest(flagName(key), [...byFlag.keys()]);
+      throw new UsageError(
+        `${path}: there is no option "${key}"` +
+          (hint === undefined ? "" : `; did you mean "${hint}"?`),
+      );
+    }
+    const option = command.options[name];
+    given[name] = option.accept(value);
+    if (given[name] === undefined) {
+      throw new UsageError(
+        `${path}: "${key}": ${
+          JSON.stringify(value)
+        }: expected ${option.expected}`,
+      );
+    }
+  }
+  return given as Partial<OptionValues<Table>>;
+}
+
+function parseJson(path: string, text: string): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(
+      `${path} isn't JSON: ${(error as SyntaxError).message}`,
+    );
+  }
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) {
+    return json as Record<string, unknown>;
+  }
+  throw new UsageError(
+    `${path}: expected a JSON object such as { "layers": 4 }`,
+  );
+}
+
+/** All values: of the options given, the last that gives one; else defaults. */
+export function completeOptions<Table extends OptionTable>(
+  command: Command<Table>,
+  ...given: readonly Partial<OptionValues<Table>>[]
+): OptionValues<Table> {
+  const defaults = Object.fromEntries(
+    Object.entries(command.options).map(([name, option]) => [
+      name,
+      option.default,
+    ]),
+  );
+  return Object.assign(defaults, ...given);
+}
+
+function namesByFlag(options: OptionTable): Map<string, string> {
+  return new Map(Object.keys(options).map((name) => [flagName(name), name]));
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function unknownOption(argument: string, flags: readonly string[]): UsageError {
+  const hint = nearest(argument.replace(/^-+/, ""), flags);
+  return new UsageError(
+    `there is no option ${argument}` +
+      (hint === undefined ? "" : `; did you mean --${hint}?`),
+  );
+}

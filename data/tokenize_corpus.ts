@@ -1,0 +1,138 @@
+import { byteTokenizer } from "./byte_tokenizer.ts";
+import { type Corpus, readText } from "./corpus.ts";
+import {
+  type BytesPerToken,
+  bytesPerToken,
+  FileTokens,
+  packTokens,
+} from "./token_file.ts";
+import { tokensInMemory, type TokenSource } from "./token_source.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Where the tokens of a corpus are kept. */
+export interface TokenizeOptions {
+  /**
+   * The size in bytes up to which the tokens of a corpus are held in memory.
+   * Default: 64 MiB.
+   */
+  readonly memoryLimit?: number;
+  /**
+   * The folder for the tokens of a larger corpus, in a file `tokens.bin` that
+   * stays there. Default: a temporary one, removed by `dispose`.
+   */
+  readonly directory?: string;
+}
+
+/** The tokens of a corpus; `dispose` closes and removes temporary files. */
+export type CorpusTokens = TokenSource & Disposable;
+
+const defaultMemoryLimit = 64 * 2 ** 20;
+
+/**
+ * Encodes a corpus chunk by chunk. A small one is then in memory. A large one
+ * is in a file, of which only what is asked for is read: its own files where
+ * the tokens are bytes, else a file of token ids, little endian, 1, 2 or 4
+ * bytes each.
+ *
+ * @throws {CorpusError} If the corpus isn't valid UTF-8.
+ * @throws {RangeError} If the tokenizer lacks a character of it.
+ */
+export async function tokenizeCorpus(
+  corpus: Corpus,
+  tokenizer: Tokenizer,
+  options: TokenizeOptions = {},
+): Promise<CorpusTokens> {
+  const { memoryLimit = defaultMemoryLimit, directory } = options;
+  if (corpus.byteLength <= memoryLimit) {
+    return await encodeToMemory(corpus, tokenizer);
+  }
+  const inFiles = corpus.documents.every(({ bytes }) => bytes === undefined);
+  if (tokenizer === byteTokenizer && inFiles) {
+    for await (const _ of readText(corpus)); // it must be UTF-8 all the same
+    const files = corpus.documents.map(({ name, byteLength }) => ({
+      path: name,
+      byteLength,
+    }));
+    return new FileTokens(files, 1);
+  }
+  return await encodeToFile(corpus, tokenizer, directory);
+}
+
+/** The narrowest array that holds the ids of a vocabulary. */
+function arrayFor(
+  vocabularySize: number,
+): typeof Uint8Array | typeof Uint16Array | typeof Int32Array {
+  const width = bytesPerToken(vocabularySize);
+  if (width === 1) return Uint8Array;
+  return width === 2 ? Uint16Array : Int32Array;
+}
+
+async function encodeToMemory(
+  corpus: Corpus,
+  tokenizer: Tokenizer,
+): Promise<CorpusTokens> {
+  const Ids = arrayFor(tokenizer.vocabularySize);
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of readText(corpus)) {
+    const ids = new Ids(tokenizer.encode(chunk));
+    chunks.push(ids);
+    length += ids.length;
+  }
+  const all = new Ids(length);
+  let position = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, position);
+    position += chunk.length;
+  }
+  return { ...tokensInMemory(all), [Symbol.dispose]: () => {} };
+}
+
+async function encodeToFile(
+  corpus: Corpus,
+  tokenizer: Tokenizer,
+  directory: string | undefined,
+): Promise<CorpusTokens> {
+  const folder = directory ?? await Deno.makeTempDir({ prefix: "layerbraid_" });
+  const removeTemporary = (): void => {
+    if (directory === undefined) Deno.removeSync(folder, { recursive: true });
+  };
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    const path = `${folder}/tokens.bin`;
+    const width = bytesPerToken(tokenizer.vocabularySize);
+    const byteLength = await writeTokens(path, corpus, tokenizer, width);
+    const tokens = new FileTokens([{ path, byteLength }], width);
+    return {
+      length: tokens.length,
+      read: (position, target) => tokens.read(position, target),
+      [Symbol.dispose]: () => {
+        tokens[Symbol.dispose]();
+        removeTemporary();
+      },
+    };
+  } catch (error) {
+    removeTemporary();
+    throw error;
+  }
+}
+
+/** Writes the ids of a corpus to a file; returns its size. */
+async function writeTokens(
+  path: string,
+  corpus: Corpus,
+  tokenizer: Tokenizer,
+  width: BytesPerToken,
+): Promise<number> {
+  using file = await Deno.create(path);
+  let byteLength = 0;
+  for await (const chunk of readText(corpus)) {
+    const bytes = packTokens(tokenizer.encode(chunk), width);
+    let written = 0;
+    while (written < bytes.length) {
+      written += await file.write(bytes.subarray(written));
+    }
+    byteLength += bytes.length;
+  }
+  return byteLength;
+}

@@ -1,0 +1,562 @@
+/**
+ * Emitters of the matrix product that matmul and attention are built on: a
+ * register tile, the loops around it, and packing.
+ *
+ * Contract of a product C = residual + alpha · (A · B + bias), all f32:
+ *
+ * - The tile keeps `rows` × `columns` sums in registers and walks along k. It
+ *   reads B as rows of `columns` neighbours, `bStep` bytes apart, and A either
+ *   as `rows` pointers that walk along k with stride 1 (`"rows"` layout), or as
+ *   columns of `rows` neighbours, `aInner` bytes apart (`"columns"`).
+ * - Whatever isn't laid out so is packed: strips of `rows` (of A) or `columns`
+ *   (of B), k after k, the last strip filled up with zeros.
+ * - C has unit stride along columns and any stride of rows; so have residual
+ *   and bias (a row stride of 0 repeats). Residual may be C itself. C overlaps
+ *   neither A nor B.
+ * - Every element of C is one chain of multiply-adds in order of k, wherever
+ *   it lies in a tile or block, so results don't depend on how work is split.
+ *   Products longer than `blockDepth` add up block by block.
+ *
+ * The tile of 6 × 16 is for 256-bit registers: V8's revectorizer joins
+ * neighbouring vectors where memory is accessed without bounds checks. It packs
+ * pairs of stores only if nothing is read in between, hence the order of loads
+ * and stores at write-back. The tile of 6 × 8 (5 × 8 without fused
+ * multiply-add, which needs registers for products) fits into 15 registers of
+ * 128 bits.
+ *
+ * @module
+ */
+
+import {
+  choose,
+  f32,
+  type FunctionBuilder,
+  i32,
+  type Local,
+  type ModuleBuilder,
+  scalar,
+  shuffle,
+  simd,
+  splat,
+  type Target,
+  type Value,
+} from "./assembler.ts";
+
+/** Elements of C that are kept in registers. */
+export interface Tile {
+  /** Rows of C. */
+  readonly rows: number;
+  /** Columns of C, a multiple of 4. */
+  readonly columns: number;
+}
+
+/** The tile that runs best in each mode. */
+export function tileOf(mode: "portable" | "turbo", target: Target): Tile {
+  const rows = target.relaxed ? 6 : 5;
+  return { rows, columns: mode === "turbo" ? 16 : 8 };
+}
+
+/** Longest stretch of k whose strip of B stays in the innermost cache. */
+export const blockDepth = 256;
+
+/** Bits of the `flags` of a product. */
+export const productFlags = {
+  /** There is a residual. */
+  residual: 1,
+  /** There is a bias. */
+  bias: 2,
+  /** A is laid out in columns, not in rows. */
+  columns: 4,
+} as const;
+
+/** Bytes of scratch memory that `multiply` needs: one tile. */
+export const tileScratchBytes = 512;
+
+/** Functions of a module that multiply matrices. */
+export interface Gemm {
+  /** The tile they use. */
+  readonly tile: Tile;
+  /**
+   * One block of C from operands that are laid out as the tile wants:
+   * `(flags, a, aInner, aStrip, b, bStep, bStrip, m, n, k, c, cRow,
+   * residual, residualRow, bias, biasRow, alpha, scratch)`. Strides are bytes.
+   * `aInner` is the distance of rows (layout of rows) or of columns, `aStrip`
+   * and `bStrip` that of strips of tile.rows and tile.columns.
+   * In the columns layout, strips must be readable to their full width; so
+   * must strips of B.
+   */
+  readonly multiply: FunctionBuilder;
+  /**
+   * Packs strips of A: `(source, along, step, count, k, target)`, where
+   * `along` and `step` are the bytes between neighbours of a strip and along k.
+   */
+  readonly packA: FunctionBuilder;
+  /** Packs strips of B, likewise. */
+  readonly packB: FunctionBuilder;
+}
+
+const and = (a: Value, b: number): Value => scalar("i32.and", a, i32(b));
+const minus = (a: Value, b: Value): Value => scalar("i32.sub", a, b);
+const atLeast = (a: Value, b: Value): Value => scalar("i32.ge_s", a, b);
+
+/** The smaller of two i32s. */
+export function minimum(a: Value, b: Value): Value {
+  return choose(scalar("i32.lt_s", a, b), a, b);
+}
+
+/** a · b of i32s. */
+export function product(a: Value, b: Value | number): Value {
+  return scalar("i32.mul", a, typeof b === "number" ? i32(b) : b);
+}
+
+/** A pointer that is stored as an f64, as tables of addresses do. */
+export function storedAddress(
+  f: FunctionBuilder,
+  address: Value,
+  at: number,
+): Value {
+  const value = f.load("f64", address, at);
+  return f.module.target.wide
+    ? { ...scalar("i64.trunc_f64_u", value), type: "ptr" }
+    : f.pointer(scalar("i32.trunc_f64_u", value));
+}
+
+/** ⌈a / b⌉ of non-negative i32s. */
+export function ceilingDivide(a: Value, b: Value | number): Value {
+  const by = typeof b === "number" ? i32(b) : b;
+  return scalar(
+    "i32.div_u",
+    scalar("i32.add", a, scalar("i32.sub", by, i32(1))),
+    by,
+  );
+}
+
+/** Adds the functions of a product to a module. */
+export function emitGemm(module: ModuleBuilder, tile: Tile): Gemm {
+  const packA = emitPack(module, tile.rows);
+  const packB = tile.columns === tile.rows
+    ? packA
+    : emitPack(module, tile.columns);
+  return { tile, packA, packB, multiply: emitMultiply(module, tile) };
+}
+
+/**
+ * Adds the tile: `(a, aInner, b, bStep, k, valid, c, cRow, residual, residualRow,
+ * bias, biasRow, alpha, flags)`. Of the rows layout, only `valid` rows are
+ * read; the others repeat the last.
+ */
+export function emitTile(
+  module: ModuleBuilder,
+  { rows, columns }: Tile,
+  layout: "rows" | "columns",
+): FunctionBuilder {
+  const vectors = columns / 4;
+  return module.internal(
+    [
+      ...["ptr", "ptr", "ptr", "ptr", "i32", "i32"] as const,
+      ...["ptr", "ptr", "ptr", "ptr", "ptr", "ptr", "f32", "i32"] as const,
+    ],
+    undefined,
+    (f, a, aInner, b, bStep, k, valid, c, cRow, ...epilogue) => {
+      const [residual, residualRow, bias, biasRow, alpha, flags] = epilogue;
+      const sums = Array.from(
+        { length: rows * vectors },
+        () => f.local("v128"),
+      );
+      const walkers = [a];
+      if (layout === "rows") {
+        for (let row = 1; row < rows; row++) {
+          const step = choose(
+            scalar("i32.gt_s", valid, i32(row)),
+            aInner,
+            f.pointer(0),
+          );
+          walkers.push(f.let(f.offset(walkers[row - 1], step)));
+        }
+      }
+      const step = (unrolled: number): void => {
+        const right = Array.from(
+          { length: vectors },
+          (_, vector) => f.let(f.loadVector(b, vector * 16)),
+        );
+        for (let row = 0; row < rows; row++) {
+          const left = f.let(
+            layout === "rows"
+              ? f.loadSplat(walkers[row], unrolled * 4)
+              : f.loadSplat(a, row * 4),
+          );
+          right.forEach((vector, column) => {
+            const sum = sums[row * vectors + column];
+            f.set(sum, f.multiplyAdd(left, vector, sum));
+          });
+        }
+        if (layout === "columns") f.add(a, aInner);
+        f.add(b, bStep);
+      };
+      for (const unroll of [4, 1]) {
+        f.while(atLeast(k, i32(unroll)), () => {
+          for (let i = 0; i < unroll; i++) step(i);
+          if (layout === "rows") {
+            walkers.forEach((walker) => f.add(walker, 4 * unroll));
+          }
+          f.add(k, -unroll);
+        });
+      }
+      const factor = f.let(splat(alpha));
+      const writeBack = (withResidual: boolean, withBias: boolean): void => {
+        for (let row = 0; row < rows; row++) {
+          const results = Array.from({ length: vectors }, (_, vector) => {
+            let result: Value = sums[row * vectors + vector];
+            if (withBias) {
+              result = simd(
+                "f32x4.add",
+                result,
+                f.loadVector(bias, 16 * vector),
+              );
+            }
+            return f.let(
+              withResidual
+                ? f.multiplyAdd(
+                  result,
+                  factor,
+                  f.loadVector(residual, 16 * vector),
+                )
+                : simd("f32x4.mul", result, factor),
+            );
+          });
+          results.forEach((result, vector) =>
+            f.storeVector(c, result, 16 * vector)
+          );
+          if (row === rows - 1) break;
+          f.add(c, cRow);
+          if (withResidual) f.add(residual, residualRow);
+          if (withBias) f.add(bias, biasRow);
+        }
+      };
+      f.if(
+        and(flags, productFlags.bias),
+        () =>
+          f.if(
+            and(flags, productFlags.residual),
+            () => writeBack(true, true),
+            () => writeBack(false, true),
+          ),
+        () =>
+          f.if(
+            and(flags, productFlags.residual),
+            () => writeBack(true, false),
+            () => writeBack(false, false),
+          ),
+      );
+    },
+  );
+}
+
+/**
+ * Writes the part of a tile that lies within C:
+ * `(tile, rows, columns, c, cRow, residual, residualRow, bias, biasRow, alpha,
+ * flags)`, with the arithmetic of the tile's own write-back.
+ */
+function emitEdge(module: ModuleBuilder, { columns }: Tile): FunctionBuilder {
+  return module.internal(
+    [
+      ...["ptr", "i32", "i32", "ptr", "ptr"] as const,
+      ...["ptr", "ptr", "ptr", "ptr", "f32", "i32"] as const,
+    ],
+    undefined,
+    (f, sums, rows, count, c, cRow, ...epilogue) => {
+      const [residual, residualRow, bias, biasRow, alpha, flags] = epilogue;
+      const factor = f.let(splat(alpha));
+      const withResidual = f.let(and(flags, productFlags.residual));
+      const withBias = f.let(and(flags, productFlags.bias));
+      const x = f.local("v128");
+      const row = f.local("i32");
+      const column = f.local("i32");
+      const at = f.local("ptr");
+      const part = (
+        load: (address: Value) => Value,
+        store: (address: Value, value: Value) => void,
+      ): void => {
+        f.set(x, load(f.offset(sums, at)));
+        f.if(
+          withBias,
+          () => f.set(x, simd("f32x4.add", x, load(f.offset(bias, at)))),
+        );
+        f.if(
+          withResidual,
+          () =>
+            f.set(x, f.multiplyAdd(x, factor, load(f.offset(residual, at)))),
+          () => f.set(x, simd("f32x4.mul", x, factor)),
+        );
+        store(f.offset(c, at), x);
+      };
+      f.for(row, i32(0), rows, 1, () => {
+        f.set(column, count);
+        f.set(at, f.pointer(0));
+        f.while(atLeast(column, i32(4)), () => {
+          part((p) => f.loadVector(p), (p, value) => f.storeVector(p, value));
+          f.add(at, 16);
+          f.add(column, -4);
+        });
+        f.while(column, () => {
+          part((p) => f.loadZero(p), (p, value) => f.storeLane(p, value, 0));
+          f.add(at, 4);
+          f.add(column, -1);
+        });
+        f.add(sums, columns * 4);
+        f.add(c, cRow);
+        f.add(residual, residualRow);
+        f.add(bias, biasRow);
+      });
+    },
+  );
+}
+
+/** See `Gemm.multiply`. */
+function emitMultiply(module: ModuleBuilder, tile: Tile): FunctionBuilder {
+  const byRows = emitTile(module, tile, "rows");
+  const byColumns = emitTile(module, tile, "columns");
+  const edge = emitEdge(module, tile);
+  return module.internal(
+    [
+      ...["i32", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"] as const,
+      ...["i32", "i32", "i32", "ptr", "ptr"] as const,
+      ...["ptr", "ptr", "ptr", "ptr", "f32", "ptr"] as const,
+    ],
+    undefined,
+    (f, flags, a, aInner, aStrip, b, bStep, bStrip, m, n, k, c, ...more) => {
+      const [cRow, residual, residualRow, bias, biasRow, alpha, scratch] = more;
+      const epilogue = f.let(
+        and(flags, productFlags.residual | productFlags.bias),
+      );
+      const inColumns = f.let(and(flags, productFlags.columns));
+      const [row, column] = [f.local("i32"), f.local("i32")];
+      const [rows, columns] = [f.local("i32"), f.local("i32")];
+      const left = f.local("ptr");
+      const full = f.local("i32");
+      const pointers = [c, residual, bias].map((top) => ({
+        top,
+        at: f.local("ptr"),
+      }));
+      const strides = [cRow, residualRow, biasRow].map((stride) => ({
+        stride,
+        strip: f.let(f.times(stride, tile.rows)),
+      }));
+      const [to, from, plus] = pointers.map(({ at }) => at);
+      const run = (...args: Value[]): void =>
+        f.if(
+          inColumns,
+          () => f.run(byColumns, left, aInner, b, bStep, k, rows, ...args),
+          () => f.run(byRows, left, aInner, b, bStep, k, rows, ...args),
+        );
+      f.for(column, i32(0), n, tile.columns, () => {
+        f.set(columns, minimum(i32(tile.columns), minus(n, column)));
+        f.set(left, a);
+        pointers.forEach(({ top, at }) => f.set(at, top));
+        f.for(row, i32(0), m, tile.rows, () => {
+          f.set(rows, minimum(i32(tile.rows), minus(m, row)));
+          f.set(
+            full,
+            scalar(
+              "i32.and",
+              scalar("i32.eq", rows, i32(tile.rows)),
+              scalar("i32.eq", columns, i32(tile.columns)),
+            ),
+          );
+          const target = [from, residualRow, plus, biasRow, alpha] as const;
+          f.if(
+            full,
+            () => run(to, cRow, ...target, epilogue),
+            () => {
+              const none = f.pointer(0);
+              run(
+                ...[scratch, f.pointer(tile.columns * 4), none, none],
+                ...[none, none, f32(1), i32(0)],
+              );
+              f.run(
+                edge,
+                ...[scratch, rows, columns, to, cRow, ...target, epilogue],
+              );
+            },
+          );
+          f.add(left, aStrip);
+          pointers.forEach(({ at }, i) => f.add(at, strides[i].strip));
+        });
+        pointers.forEach(({ top }) => f.add(top, tile.columns * 4));
+        f.add(b, bStrip);
+      });
+    },
+  );
+}
+
+/** See `Gemm.packA`; for strips of `width`. */
+function emitPack(module: ModuleBuilder, width: number): FunctionBuilder {
+  const copy = emitCopyStrip(module, width);
+  const transpose = emitTransposeStrip(module, width);
+  const gather = emitGatherStrip(module, width);
+  return module.internal(
+    ["ptr", "ptr", "ptr", "i32", "i32", "ptr"],
+    undefined,
+    (f, source, along, step, count, k, target) => {
+      const is4 = (stride: Local): Value =>
+        scalar(
+          "i32.eqz",
+          scalar(
+            "i32.or",
+            f.lessThan(stride, f.pointer(4)),
+            f.lessThan(f.pointer(4), stride),
+          ),
+        );
+      const contiguous = f.let(is4(along));
+      const walking = f.let(is4(step));
+      const valid = f.local("i32");
+      f.while(scalar("i32.gt_s", count, i32(0)), () => {
+        f.set(valid, minimum(count, i32(width)));
+        f.if(
+          scalar("i32.eq", valid, i32(width)),
+          () =>
+            f.if(
+              contiguous,
+              () => f.run(copy, source, step, k, target),
+              () =>
+                f.if(
+                  walking,
+                  () => f.run(transpose, source, along, k, target),
+                  () => f.run(gather, source, along, step, valid, k, target),
+                ),
+            ),
+          () => f.run(gather, source, along, step, valid, k, target),
+        );
+        f.add(source, f.times(along, width));
+        f.add(target, f.times(k, width * 4));
+        f.add(count, -width);
+      });
+    },
+  );
+}
+
+/** Byte offsets of vectors that cover a strip; the last ones may overlap. */
+function vectorsOf(width: number): number[] {
+  const offsets: number[] = [];
+  for (let at = 0; at < width; at += 4) {
+    offsets.push(4 * Math.min(at, width - 4));
+  }
+  return offsets;
+}
+
+/** A full strip whose elements are neighbours: `(source, step, k, target)`. */
+function emitCopyStrip(module: ModuleBuilder, width: number): FunctionBuilder {
+  return module.internal(
+    ["ptr", "ptr", "i32", "ptr"],
+    undefined,
+    (f, source, step, k, target) => {
+      f.while(k, () => {
+        const vectors = vectorsOf(width).map((at) => ({
+          at,
+          value: f.let(f.loadVector(source, at)),
+        }));
+        vectors.forEach(({ at, value }) => f.storeVector(target, value, at));
+        f.add(source, step);
+        f.add(target, width * 4);
+        f.add(k, -1);
+      });
+    },
+  );
+}
+
+/** A full strip with unit stride along k: `(source, along, k, target)`. */
+function emitTransposeStrip(
+  module: ModuleBuilder,
+  width: number,
+): FunctionBuilder {
+  return module.internal(
+    ["ptr", "ptr", "i32", "ptr"],
+    undefined,
+    (f, source, along, k, target) => {
+      const row = f.local("ptr");
+      const values = [0, 1, 2, 3].map(() => f.local("v128"));
+      const mixed = [0, 1, 2, 3].map(() => f.local("v128"));
+      const skips = vectorsOf(width).map((at, i, all) =>
+        i === 0 ? 0 : (at - all[i - 1]) / 4
+      );
+      f.while(atLeast(k, i32(4)), () => {
+        f.set(row, source);
+        vectorsOf(width).forEach((at, i) => {
+          // The rows of a vector that overlaps its predecessor start earlier.
+          if (skips[i] > 0 && skips[i] < 4) {
+            f.set(row, f.minus(row, f.times(along, 4 - skips[i])));
+          }
+          values.forEach((value) => {
+            f.set(value, f.loadVector(row));
+            f.add(row, along);
+          });
+          transpose4(f, values, mixed);
+          values.forEach((value, step) =>
+            f.storeVector(target, value, at + step * width * 4)
+          );
+        });
+        f.add(source, 16);
+        f.add(target, width * 16);
+        f.add(k, -4);
+      });
+      f.while(k, () => {
+        f.set(row, source);
+        for (let i = 0; i < width; i++) {
+          f.store("f32", target, f.load("f32", row), 4 * i);
+          f.add(row, along);
+        }
+        f.add(source, 4);
+        f.add(target, width * 4);
+        f.add(k, -1);
+      });
+    },
+  );
+}
+
+/** Transposes four vectors in place, by way of four more. */
+function transpose4(
+  f: FunctionBuilder,
+  rows: readonly Local[],
+  mixed: readonly Local[],
+): void {
+  const pairs = [[0, 1], [2, 3]];
+  pairs.forEach(([a, b], i) => {
+    f.set(mixed[2 * i], shuffle(rows[a], rows[b], [0, 4, 1, 5]));
+    f.set(mixed[2 * i + 1], shuffle(rows[a], rows[b], [2, 6, 3, 7]));
+  });
+  pairs.forEach((_, i) => {
+    f.set(rows[2 * i], shuffle(mixed[i], mixed[i + 2], [0, 1, 4, 5]));
+    f.set(rows[2 * i + 1], shuffle(mixed[i], mixed[i + 2], [2, 3, 6, 7]));
+  });
+}
+
+/**
+ * Any strip, filled up with zeros:
+ * `(source, along, step, valid, k, target)`.
+ */
+function emitGatherStrip(
+  module: ModuleBuilder,
+  width: number,
+): FunctionBuilder {
+  return module.internal(
+    ["ptr", "ptr", "ptr", "i32", "i32", "ptr"],
+    undefined,
+    (f, source, along, step, valid, k, target) => {
+      const [from, i] = [f.local("ptr"), f.local("i32")];
+      f.while(k, () => {
+        f.set(from, source);
+        f.for(i, i32(0), valid, 1, () => {
+          f.store("f32", target, f.load("f32", from));
+          f.add(from, along);
+          f.add(target, 4);
+        });
+        f.for(i, valid, i32(width), 1, () => {
+          f.store("f32", target, f32(0));
+          f.add(target, 4);
+        });
+        f.add(source, step);
+        f.add(k, -1);
+      });
+    },
+  );
+}

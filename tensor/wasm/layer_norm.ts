@@ -1,0 +1,132 @@
+/**
+ * Layer normalization of contiguous rows, forward and backward.
+ *
+ * @module
+ */
+
+import type { Kernels, View } from "../device.ts";
+import { grainOf } from "./grain.ts";
+import {
+  type BackwardParts,
+  layerNormBackwardModule,
+  rowsOfBlock,
+} from "./layer_norm_backward.ts";
+import { layerNormModule, rowsOfItem } from "./layer_norm_forward.ts";
+import type { Kernel, Runtime } from "./runtime.ts";
+
+const chunkElements = 1 << 16;
+
+/** Stride between the groups of a weight or bias, in bytes. */
+function groupStride(view: View | undefined): number {
+  return view === undefined ? 0 : 4 * view.strides[0];
+}
+
+/** The layer normalization kernels of a device; compiled when first used. */
+export function createLayerNormKernels(
+  runtime: Runtime,
+): Pick<Kernels, "layerNorm" | "layerNormBackward"> {
+  const { target } = runtime;
+  const variants = new Map<string, Record<string, Kernel>>();
+  const load = (
+    variant: string,
+    build: () => Uint8Array<ArrayBuffer>,
+  ): Record<string, Kernel> => {
+    let kernels = variants.get(variant);
+    if (kernels === undefined) {
+      kernels = runtime.load(build());
+      variants.set(variant, kernels);
+    }
+    return kernels;
+  };
+  const addressOr0 = (view: View | undefined): number =>
+    view === undefined ? 0 : runtime.address(view);
+
+  return {
+    layerNorm(x, weight, bias, epsilon, out, mean, inverseDeviation) {
+      const [groups, rows, n] = x.shape;
+      const [hasWeight, hasBias] = [weight !== undefined, bias !== undefined];
+      const items = Math.ceil(rows / rowsOfItem);
+      const kernels = load(
+        `forward ${hasWeight} ${hasBias}`,
+        () => layerNormModule(target, hasWeight, hasBias),
+      );
+      runtime.launch(
+        kernels.layerNorm,
+        [
+          runtime.address(x),
+          addressOr0(weight),
+          addressOr0(bias),
+          runtime.address(out),
+          runtime.address(mean),
+          runtime.address(inverseDeviation),
+          groupStride(weight),
+          groupStride(bias),
+          rows,
+          items,
+          n,
+          epsilon,
+        ],
+        groups * items,
+        grainOf(rowsOfItem * n, chunkElements),
+      );
+    },
+
+    layerNormBackward(
+      ...[x, weight, mean, inverseDeviation, dy, dx, dweight, dbias]
+    ) {
+      const [groups, rows, n] = x.shape;
+      const parts: BackwardParts = {
+        weight: weight !== undefined,
+        dweight: dweight !== undefined,
+        dbias: dbias !== undefined,
+      };
+      const kernels = load(
+        `backward ${parts.weight} ${parts.dweight} ${parts.dbias}`,
+        () => layerNormBackwardModule(target, parts),
+      );
+      const blockRows = rowsOfBlock(n);
+      const blocks = Math.max(1, Math.ceil(rows / blockRows));
+      const partBytes = 4 * groups * blocks * n;
+      // The sums of a single block are the gradients.
+      const temporary = blocks > 1 && (parts.dweight || parts.dbias)
+        ? runtime.temporary(2 * partBytes)
+        : undefined;
+      const [weightParts, biasParts] = temporary === undefined
+        ? [addressOr0(dweight), addressOr0(dbias)]
+        : [temporary, temporary + partBytes];
+      runtime.launch(
+        kernels.layerNormBackward,
+        [
+          runtime.address(x),
+          addressOr0(weight),
+          runtime.address(mean),
+          runtime.address(inverseDeviation),
+          runtime.address(dy),
+          runtime.address(dx),
+          weightParts,
+          biasParts,
+          groupStride(weight),
+          rows,
+          n,
+          blockRows,
+          blocks,
+        ],
+        groups * blocks,
+        grainOf(Math.min(rows, blockRows) * n, chunkElements),
+      );
+      if (temporary === undefined) return;
+      const sumBlocks = (from: number, out: View | undefined): void => {
+        if (out === undefined) return;
+        runtime.launch(
+          kernels.sumBlocks,
+          [from, runtime.address(out), n, blocks],
+          groups,
+          grainOf(blocks * n, chunkElements),
+        );
+      };
+      sumBlocks(weightParts, dweight);
+      sumBlocks(biasParts, dbias);
+      runtime.release(temporary);
+    },
+  };
+}

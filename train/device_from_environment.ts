@@ -1,0 +1,74 @@
+/**
+ * Which device a program runs on, as its user says.
+ *
+ * @module
+ */
+
+import {
+  type Device,
+  device,
+  type DeviceName,
+  type DeviceOptions,
+} from "../tensor/mod.ts";
+
+/** What is said explicitly; it counts more than the environment. */
+export interface DeviceOverrides extends DeviceOptions {
+  /** `wasm` or `reference`. */
+  readonly device?: string;
+}
+
+const deviceNames: readonly DeviceName[] = ["wasm", "reference"];
+
+/**
+ * Makes the device that the user wants: as given, else as the environment
+ * variables `LAYERBRAID_DEVICE` (`wasm`, `reference`) and `LAYERBRAID_THREADS`
+ * (an integer ≥ 1) say, else `wasm` on all cores.
+ *
+ * @throws {RangeError} If a value is none of these; it names the variable.
+ *
+ * @example
+ * ```ts
+ * import { deviceFromEnvironment } from "@layerbraid/layerbraid/train";
+ *
+ * const chosen = await deviceFromEnvironment({ device: "reference" });
+ * console.log(chosen.name); // reference
+ * ```
+ */
+export async function deviceFromEnvironment(
+  overrides: DeviceOverrides = {},
+): Promise<Device> {
+  const { device: given, ...options } = overrides;
+  const name = given === undefined
+    ? checkName("LAYERBRAID_DEVICE", variable("LAYERBRAID_DEVICE") ?? "wasm")
+    : checkName("device", given);
+  if (name === "reference") return await device(name, options);
+  return await device(name, {
+    ...options,
+    threads: options.threads ?? threadsFromEnvironment(),
+  });
+}
+
+function variable(name: string): string | undefined {
+  const value = Deno.env.get(name)?.trim();
+  return value === "" ? undefined : value;
+}
+
+function checkName(source: string, name: string): DeviceName {
+  const found = deviceNames.find((known) => known === name);
+  if (found !== undefined) return found;
+  throw new RangeError(
+    `${source}: there is no device "${name}"; choose ${
+      deviceNames.join(" or ")
+    }`,
+  );
+}
+
+function threadsFromEnvironment(): number | undefined {
+  const text = variable("LAYERBRAID_THREADS");
+  if (text === undefined) return undefined;
+  const threads = Number(text);
+  if (Number.isInteger(threads) && threads >= 1) return threads;
+  throw new RangeError(
+    `LAYERBRAID_THREADS: "${text}" must be an integer ≥ 1`,
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * What happened in a run: its events in order, without what was undone when
+ * the run went back to a checkpoint.
+ *
+ * @module
+ */
+
+import type {
+  EvaluationEvent,
+  StartEvent,
+  StepEvent,
+  StopEvent,
+  TrainingEvent,
+} from "./event.ts";
+import { movingAverage, quantile } from "./smoothing.ts";
+
+/** A run as its last session left it. */
+export interface History {
+  /** The last beginning; `undefined` if there is none. */
+  readonly start: StartEvent | undefined;
+  /** Each step once, in order. */
+  readonly steps: readonly StepEvent[];
+  /** Validation losses, in order. */
+  readonly evaluations: readonly EvaluationEvent[];
+  /** After which steps the run was taken up again. */
+  readonly resumed: readonly number[];
+  /** How the last session ended; `undefined` if it goes on, or broke off. */
+  readonly stop: StopEvent | undefined;
+}
+
+/**
+ * Sorts the events of all sessions of a run. What came after the checkpoint
+ * that a later session began with is left out.
+ */
+export function history(events: Iterable<TrainingEvent>): History {
+  let start: StartEvent | undefined;
+  let stop: StopEvent | undefined;
+  let steps: StepEvent[] = [];
+  let evaluations: EvaluationEvent[] = [];
+  const resumed: number[] = [];
+  for (const event of events) {
+    switch (event.type) {
+      case "start":
+        start = event;
+        stop = undefined;
+        steps = steps.filter(({ step }) => step <= event.step);
+        evaluations = evaluations.filter(({ step }) => step <= event.step);
+        if (event.step > 0) resumed.push(event.step);
+        break;
+      case "step":
+        steps.push(event);
+        break;
+      case "evaluation":
+        evaluations.push(event);
+        break;
+      case "stop":
+        stop = event;
+        break;
+    }
+  }
+  return { start, steps, evaluations, resumed, stop };
+}
+
+/** The figures of a run that people ask for. */
+export interface Summary {
+  /** Steps done. */
+  readonly steps: number;
+  /** Training loss in nats per token, smoothed; NaN before the first step. */
+  readonly loss: number;
+  /** Last validation loss in nats per token; NaN if none was measured. */
+  readonly validationLoss: number;
+  /** Lowest validation loss; NaN if none was measured. */
+  readonly bestValidationLoss: number;
+  /** Median duration of a step in milliseconds. */
+  readonly millisecondsPerStep: number;
+  /** Tokens of a step divided by its median duration in seconds. */
+  readonly tokensPerSecond: number;
+  /** Time spent in training steps, in seconds; evaluation isn't in it. */
+  readonly trainingSeconds: number;
+}
+
+/** Sums a run up. */
+export function summarize(
+  { start, steps, evaluations }: History,
+): Summary {
+  const average = movingAverage();
+  const losses = steps.map(({ loss }) => average(loss));
+  const durations = steps.map(({ milliseconds }) => milliseconds);
+  const millisecondsPerStep = quantile(durations, 0.5);
+  return {
+    steps: steps.at(-1)?.step ?? start?.step ?? 0,
+    loss: losses.at(-1) ?? NaN,
+    validationLoss: evaluations.at(-1)?.loss ?? NaN,
+    bestValidationLoss: evaluations.length === 0
+      ? NaN
+      : Math.min(...evaluations.map(({ loss }) => loss)),
+    millisecondsPerStep,
+    tokensPerSecond: (start?.tokensPerStep ?? NaN) / millisecondsPerStep * 1000,
+    trainingSeconds: durations.reduce((sum, time) => sum + time, 0) / 1000,
+  };
+}

@@ -1,0 +1,363 @@
+/**
+ * The report of a run: one HTML page that needs nothing else.
+ *
+ * @module
+ */
+
+import { lineChart, type Point } from "./chart.ts";
+import type { StepEvent, TrainingEvent } from "./event.ts";
+import { type History, history, summarize, type Summary } from "./history.ts";
+import { reportStyle } from "./report_style.ts";
+import { movingAverage, quantile } from "./smoothing.ts";
+
+/** A line of the configuration table. */
+export interface ConfigurationRow {
+  /** The heading it stands under. */
+  readonly section: string;
+  /** What is set. */
+  readonly name: string;
+  /** What to. */
+  readonly value: string;
+  /** What it means. */
+  readonly help: string;
+  /** Whether it is something else than the default. */
+  readonly changed: boolean;
+}
+
+/** A text that the model wrote. */
+export interface Sample {
+  /** What it went on from. */
+  readonly prompt: string;
+  /** What it wrote. */
+  readonly text: string;
+}
+
+/** What a report tells beyond the events. */
+export interface ReportDetails {
+  /** Names the run. */
+  readonly title: string;
+  /** Where it ran, such as `wasm, turbo kernels, 2 threads`. */
+  readonly machine: string;
+  /** What was trained on, such as `deno types, 1.2 MB`. */
+  readonly corpus: string;
+  /** Bytes of text per token on average. */
+  readonly bytesPerToken: number;
+  /** The options. */
+  readonly configuration: readonly ConfigurationRow[];
+  /** Texts that the trained model wrote. */
+  readonly samples: readonly Sample[];
+  /** Commands to go on with, and what they do. */
+  readonly commands: readonly (readonly [call: string, does: string])[];
+}
+
+/**
+ * The report of a run as HTML: loss curves, learning rate, gradient norm and
+ * speed, timings, samples, configuration. Nothing in it is loaded from
+ * elsewhere.
+ *
+ * @param events The events of all sessions of the run, in order.
+ *
+ * @example
+ * ```ts
+ * import { trainingReport } from "@layerbraid/layerbraid/train";
+ *
+ * const html = trainingReport([
+ *   { type: "start", step: 0, steps: 1, parameters: 42, tokensPerStep: 8 },
+ *   { type: "step", step: 1, loss: 5.5, learningRate: 1e-3, gradientNorm: 1, milliseconds: 9 },
+ *   { type: "stop", step: 1, reason: "done" },
+ * ], {
+ *   title: "A small model",
+ *   machine: "wasm",
+ *   corpus: "a poem",
+ *   bytesPerToken: 1,
+ *   configuration: [],
+ *   samples: [],
+ *   commands: [],
+ * });
+ * console.log(html.startsWith("<!doctype html>")); // true
+ * ```
+ */
+export function trainingReport(
+  events: Iterable<TrainingEvent>,
+  details: ReportDetails,
+): string {
+  const run = history(events);
+  const summary = summarize(run);
+  const title = escapeHtml(details.title);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${reportStyle}</style>
+</head>
+<body>
+<header>
+<h1>${title}</h1>
+<p class="lead">${lead(run, summary, details)}</p>
+${figures(run, summary, details)}
+</header>
+<main>
+<h2>Loss</h2>
+${lossChart(run)}
+<p class="unit">nats per token, by step</p>
+<div class="small-charts">
+${smallCharts(run)}
+</div>
+${samples(details)}
+<h2>Timings</h2>
+${timings(run, summary)}
+${configuration(details)}
+${commands(details)}
+</main>
+<footer>Made by Layerbraid.</footer>
+</body>
+</html>
+`;
+}
+
+/** A text with the characters replaced that mean something in HTML. */
+export function escapeHtml(text: string): string {
+  const names: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replaceAll(/[&<>"']/g, (character) => names[character]);
+}
+
+/** A duration in words, such as `2 min 5 s`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60
+    ? `${minutes} min ${whole % 60} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function count(value: number): string {
+  return Number.isFinite(value) ? Math.round(value).toLocaleString("en") : "–";
+}
+
+function decimals(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : "–";
+}
+
+/** Three digits that count. */
+function short(value: number): string {
+  return Number.isFinite(value)
+    ? value.toLocaleString("en", { maximumSignificantDigits: 3 })
+    : "–";
+}
+
+/** A learning rate or the like: `1e-3`, `2.5e-4`, `0`. */
+function scientific(value: number): string {
+  return value === 0 ? "0" : value.toExponential().replace("e+0", "");
+}
+
+function lead(
+  { start, stop }: History,
+  summary: Summary,
+  { machine, corpus }: ReportDetails,
+): string {
+  const ending = {
+    done: "",
+    early: ", stopped early because the validation loss no longer improved",
+    interrupted: `, interrupted; ${count(start?.steps ?? NaN)} are planned`,
+  };
+  return `<strong>${count(summary.steps)} steps</strong> in <strong>${
+    formatDuration(summary.trainingSeconds)
+  }</strong> on ${escapeHtml(machine)}, text: ${escapeHtml(corpus)}${
+    ending[stop?.reason ?? "done"]
+  }.`;
+}
+
+function figures(
+  { start, evaluations }: History,
+  summary: Summary,
+  { bytesPerToken }: ReportDetails,
+): string {
+  const best = evaluations.find(({ loss }) =>
+    loss === summary.bestValidationLoss
+  );
+  const bits = summary.bestValidationLoss / Math.LN2 / bytesPerToken;
+  const tokens = summary.steps * (start?.tokensPerStep ?? NaN);
+  const entries = [
+    [
+      "Validation loss",
+      decimals(summary.bestValidationLoss, 3),
+      best === undefined
+        ? "not measured"
+        : `lowest, after step ${count(best.step)}`,
+    ],
+    ["Bits per byte", decimals(bits, 3), "of the validation text"],
+    ["Training loss", decimals(summary.loss, 3), "smoothed, at the end"],
+    ["Speed", count(summary.tokensPerSecond), "tokens per second"],
+    ["Parameters", count(start?.parameters ?? NaN), "trained numbers"],
+    ["Tokens", count(tokens), "seen in training"],
+  ];
+  return `<dl class="figures">${
+    entries.map(([name, value, note]) =>
+      `<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`
+    ).join("")
+  }</dl>`;
+}
+
+function lossChart({ steps, evaluations }: History): string {
+  const average = movingAverage();
+  const smoothed = steps.map(({ step, loss }): Point => [step, average(loss)]);
+  const ends = smoothed.length === 0
+    ? ""
+    : ` from ${decimals(smoothed[0][1], 2)} to ${
+      decimals(smoothed.at(-1)![1], 2)
+    }`;
+  const last = evaluations.at(-1);
+  return `<figure>${
+    lineChart({
+      id: "loss",
+      title: "Training and validation loss by step",
+      description: `The smoothed training loss goes${ends} nats per token${
+        last === undefined
+          ? ""
+          : `; the validation loss ends at ${decimals(last.loss, 2)}`
+      }.`,
+      unit: "step",
+      height: 340,
+      format: short,
+      series: [
+        {
+          class: "raw",
+          points: steps.map(({ step, loss }) => [step, loss]),
+        },
+        { label: "training, smoothed", class: "train", points: smoothed },
+        {
+          label: "validation",
+          class: "validation",
+          dots: true,
+          points: evaluations.map(({ step, loss }) => [step, loss]),
+        },
+      ],
+    })
+  }</figure>`;
+}
+
+function smallCharts({ start, steps }: History): string {
+  const norm = movingAverage(10);
+  const tokens = start?.tokensPerStep ?? NaN;
+  const chart = (
+    id: string,
+    title: string,
+    of: (step: StepEvent, index: number) => number,
+    format: (value: number) => string,
+  ): string => {
+    const points = steps.map((step, i): Point => [step.step, of(step, i)]);
+    const values = points.map(([, y]) => y).filter(Number.isFinite);
+    return `<figure><h3>${title}</h3>${
+      lineChart({
+        id,
+        title: `${title} by step`,
+        description: `Between ${format(Math.min(...limits(values)))} and ${
+          format(Math.max(...limits(values)))
+        }.`,
+        unit: "step",
+        height: 150,
+        format,
+        fromZero: true,
+        series: [{ class: "other", points }],
+      })
+    }</figure>`;
+  };
+  return [
+    chart("rate", "Learning rate", (step) => step.learningRate, scientific),
+    chart(
+      "norm",
+      "Gradient norm",
+      (step) => norm(step.gradientNorm),
+      short,
+    ),
+    chart(
+      "speed",
+      "Tokens per second",
+      (_, i) => tokens * 1000 / typicalDuration(steps, i),
+      (value) => value.toLocaleString("en", { notation: "compact" }),
+    ),
+  ].join("\n");
+}
+
+/** The smallest and the greatest of any number of values. */
+function limits(values: readonly number[]): [low: number, high: number] {
+  return [quantile(values, 0), quantile(values, 1)];
+}
+
+/** Median duration of the 15 steps around one. */
+function typicalDuration(steps: readonly StepEvent[], index: number): number {
+  const around = steps.slice(Math.max(0, index - 7), index + 8);
+  return quantile(around.map(({ milliseconds }) => milliseconds), 0.5);
+}
+
+function samples({ samples }: ReportDetails): string {
+  if (samples.length === 0) return "";
+  const texts = samples.map(({ prompt, text }) =>
+    `<pre><mark>${escapeHtml(prompt.trimStart())}</mark>${
+      escapeHtml(text)
+    }</pre>`
+  );
+  return `<h2>What the model writes</h2>\n${texts.join("\n")}`;
+}
+
+function timings({ steps, resumed }: History, summary: Summary): string {
+  const durations = steps.map(({ milliseconds }) => milliseconds);
+  const time = (share: number): string =>
+    `${decimals(quantile(durations, share), 1)} ms`;
+  const rows = [
+    ["Step, median", time(0.5)],
+    ["Step, fastest", time(0)],
+    ["Step, 95 % are faster than", time(0.95)],
+    ["Step, slowest", time(1)],
+    ["All training steps", formatDuration(summary.trainingSeconds)],
+    ...(resumed.length === 0
+      ? []
+      : [["Resumed after step", resumed.map(count).join(", ")]]),
+  ];
+  return `<table class="narrow"><tbody>${
+    rows.map(([name, value]) =>
+      `<tr><th scope="row">${name}</th><td class="number">${value}</td></tr>`
+    ).join("")
+  }</tbody></table>`;
+}
+
+function configuration({ configuration }: ReportDetails): string {
+  if (configuration.length === 0) return "";
+  const sections = Map.groupBy(configuration, ({ section }) => section);
+  const bodies = [...sections].map(([heading, rows]) =>
+    `<tbody><tr><th scope="rowgroup" colspan="3">${
+      escapeHtml(heading)
+    }</th></tr>${
+      rows.map(({ name, value, help, changed }) =>
+        `<tr><th scope="row"><code>${escapeHtml(name)}</code></th><td${
+          changed ? ' class="changed"' : ""
+        }>${escapeHtml(value)}</td><td class="help">${
+          escapeHtml(help)
+        }</td></tr>`
+      ).join("")
+    }</tbody>`
+  );
+  return `<h2>Configuration</h2>
+<p>Bold: set to something else than the default.</p>
+<table>${bodies.join("")}</table>`;
+}
+
+function commands({ commands }: ReportDetails): string {
+  if (commands.length === 0) return "";
+  return `<h2>Go on</h2>\n${
+    commands.map(([call, does]) =>
+      `<p>${escapeHtml(does)}:</p>\n<pre>${escapeHtml(call)}</pre>`
+    ).join("\n")
+  }`;
+}

@@ -1,0 +1,134 @@
+/**
+ * The options of a training run, their defaults and their checks.
+ *
+ * @module
+ */
+
+import type { Optimizer } from "./optimizer.ts";
+import { requireNumber } from "./optimizer_options.ts";
+import { constant, type Schedule } from "./schedule.ts";
+import type { JsonRecord } from "./task.ts";
+
+/** How a task is trained. */
+export interface TrainOptions {
+  /** What improves the parameters; its learning rate is the highest one. */
+  readonly optimizer: Optimizer;
+  /** Updates of the whole run, an integer ≥ 1. */
+  readonly steps: number;
+  /** By which factor the learning rate is multiplied; default 1 throughout. */
+  readonly schedule?: Schedule;
+  /** Largest norm of all gradients together, > 0; default: no limit. */
+  readonly clipNorm?: number;
+  /** Batches whose mean gradient makes one update, ≥ 1; default 1. */
+  readonly accumulation?: number;
+  /** Steps from one validation loss to the next; default 100. */
+  readonly evaluationInterval?: number;
+  /** Batches of a validation loss at most; default 20. */
+  readonly evaluationBatches?: number;
+  /** Evaluations without a lower loss after which the run ends; default: none. */
+  readonly patience?: number;
+  /** Where checkpoints and metrics go; default: nothing is written. */
+  readonly folder?: string;
+  /** Steps from one checkpoint to the next; default 500. */
+  readonly checkpointInterval?: number;
+  /** How many checkpoints stay, beside the one of the best loss; default 2. */
+  readonly keep?: number;
+  /** Go on from the newest checkpoint in `folder`; default false. */
+  readonly resume?: boolean;
+  /** For the manifest: what the program needs to make these options again. */
+  readonly settings?: JsonRecord;
+  /** Ends the run after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options with their defaults filled in. */
+export type CompleteTrainOptions =
+  & Required<Omit<TrainOptions, "clipNorm" | "folder" | "signal">>
+  & Pick<TrainOptions, "clipNorm" | "folder" | "signal">;
+
+/** What the numbers of a run are unless it says otherwise. */
+export const trainDefaults: Readonly<
+  Record<
+    | "accumulation"
+    | "evaluationInterval"
+    | "evaluationBatches"
+    | "checkpointInterval"
+    | "keep",
+    number
+  >
+> = {
+  accumulation: 1,
+  evaluationInterval: 100,
+  evaluationBatches: 20,
+  checkpointInterval: 500,
+  keep: 2,
+};
+
+/**
+ * Fills in what is left open.
+ *
+ * @throws {RangeError} If a number is out of range.
+ * @throws {TypeError} If options don't go together.
+ */
+export function completeTrainOptions(
+  options: TrainOptions,
+  hasValidation: boolean,
+): CompleteTrainOptions {
+  const complete: CompleteTrainOptions = {
+    ...trainDefaults,
+    schedule: constant(),
+    patience: Infinity,
+    resume: false,
+    settings: {},
+    ...definedOnly(options),
+  };
+  for (
+    const name of [
+      "steps",
+      "accumulation",
+      "evaluationInterval",
+      "evaluationBatches",
+      "checkpointInterval",
+      "keep",
+    ] as const
+  ) {
+    requireNumber("train", name, complete[name], "an integer ≥ 1");
+  }
+  const { clipNorm, patience, folder, resume } = complete;
+  if (clipNorm !== undefined) {
+    requireNumber("train", "clipNorm", clipNorm, "a finite number > 0");
+  }
+  if (patience !== Infinity) {
+    requireNumber("train", "patience", patience, "an integer ≥ 1");
+    if (!hasValidation) {
+      throw new TypeError(
+        `train: patience ${patience} counts validation losses, but the task ` +
+          `has no validation data; give it some, or leave patience out`,
+      );
+    }
+  }
+  if (folder === undefined) {
+    if (resume) {
+      throw new TypeError(
+        "train: resume needs the folder of the run that is to go on",
+      );
+    }
+    for (const name of ["checkpointInterval", "keep"] as const) {
+      if (options[name] !== undefined) {
+        throw new TypeError(
+          `train: ${name} ${options[name]} needs a folder for checkpoints`,
+        );
+      }
+    }
+  } else if (folder === "") {
+    throw new TypeError("train: folder is empty; give it a path");
+  }
+  return complete;
+}
+
+/** Without fields that are undefined, so that they don't hide defaults. */
+function definedOnly(options: TrainOptions): TrainOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as TrainOptions;
+}
