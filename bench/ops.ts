@@ -7,7 +7,7 @@
 import { normal, randomKey, scope, type Tensor } from "../tensor/mod.ts";
 import * as t from "../tensor/mod.ts";
 import { valueAndGrad } from "../autograd/mod.ts";
-import { adam } from "../train/adam.ts";
+import { adam } from "../train/mod.ts";
 import { count, type Flags } from "./arguments.ts";
 import { time, type Timing } from "./timing.ts";
 

@@ -20,7 +20,7 @@ import {
   slice,
   uniform,
 } from "../tensor/mod.ts";
-import { adam } from "../train/adam.ts";
+import { adam } from "../train/mod.ts";
 import { count, type Flags } from "./arguments.ts";
 import { median } from "./timing.ts";
 

@@ -44,14 +44,6 @@ export function describeFailure(
 ): { line: string; exitCode: number } {
   const message = error instanceof Error ? error.message : String(error);
   const line = `${name}: ${message.replaceAll(/\s*\n\s*/g, " ").trim()}`;
-  if (error instanceof UsageError) {
-    return {
-      line: `${line} (all options: deno task ${name} --help)`,
-      exitCode: usageExitCode,
-    };
-  }
-  return {
-    line,
-    exitCode: error instanceof CorpusError ? usageExitCode : failureExitCode,
-  };
+  const isMistake = error instanceof UsageError || error instanceof CorpusError;
+  return { line, exitCode: isMistake ? usageExitCode : failureExitCode };
 }

@@ -6,6 +6,13 @@
  * @module
  */
 
+/**
+ * How long an option holds: `run`, from a run's beginning to its end;
+ * `adjustable`, until it is given anew when the run goes on; `session`, until
+ * the program ends.
+ */
+export type Lifetime = "run" | "adjustable" | "session";
+
 /** One option. */
 export interface Option<T> {
   /** What `--help` shows for the value, such as `N`; `undefined` for a flag. */
@@ -22,8 +29,8 @@ export interface Option<T> {
   readonly help: string;
   /** The heading that `--help` lists it under. */
   readonly section: string;
-  /** Whether it can be given along with `--resume`. */
-  readonly resumable: boolean;
+  /** How long it holds. */
+  readonly lifetime: Lifetime;
   /** The range of its values, if they are numbers. */
   readonly range: string | undefined;
   /** What its values must be, in words. */
@@ -69,7 +76,7 @@ const base = {
   range: undefined,
   repeatable: false,
   section: "",
-  resumable: false,
+  lifetime: "run" as Lifetime,
   fromText: (text: string): unknown => text,
 };
 
@@ -196,11 +203,21 @@ export function section<const Table extends OptionTable>(
   return mapTable(options, (option) => ({ ...option, section: heading }));
 }
 
-/** Options that can be given along with `--resume`. */
-export function resumable<const Table extends OptionTable>(
+/** Options that a run keeps, and that can be given anew when it goes on. */
+export function adjustable<const Table extends OptionTable>(
   options: Table,
 ): Table {
-  return mapTable(options, (option) => ({ ...option, resumable: true }));
+  return mapTable(options, (option) => ({
+    ...option,
+    lifetime: "adjustable",
+  }));
+}
+
+/** Options that say nothing about the run, only about how the program runs. */
+export function session<const Table extends OptionTable>(
+  options: Table,
+): Table {
+  return mapTable(options, (option) => ({ ...option, lifetime: "session" }));
 }
 
 function mapTable<const Table extends OptionTable>(

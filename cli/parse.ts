@@ -164,7 +164,9 @@ function isEmptyList(value: unknown): boolean {
 function unknownOption(argument: string, flags: readonly string[]): UsageError {
   const hint = nearest(argument.replace(/^-+/, ""), flags);
   return new UsageError(
-    `there is no option ${argument}` +
-      (hint === undefined ? "" : `; did you mean --${hint}?`),
+    `there is no option ${argument}; ` +
+      (hint === undefined
+        ? "--help lists them all"
+        : `did you mean --${hint}? --help lists all options`),
   );
 }

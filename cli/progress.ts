@@ -5,15 +5,14 @@
  * @module
  */
 
-import {
-  type EvaluationEvent,
-  formatDuration,
-  movingAverage,
-  quantile,
-  type StartEvent,
-  type StepEvent,
-  type TrainingEvent,
-} from "../train/mod.ts";
+import type {
+  EvaluationEvent,
+  StartEvent,
+  StepEvent,
+  TrainingEvent,
+} from "../train/event.ts";
+import { formatDuration } from "../train/report.ts";
+import { movingAverage, quantile } from "../train/smoothing.ts";
 
 /** Where progress is shown. */
 export interface ProgressOptions {

@@ -5,13 +5,14 @@
  */
 
 import {
+  adjustable,
   choice,
   flag,
   integer,
   number,
   type OptionValues,
-  resumable,
   section,
+  session,
   text,
   texts,
 } from "./option.ts";
@@ -69,7 +70,7 @@ const options = {
       default: 1,
       least: 1,
     }),
-    ...resumable({
+    ...adjustable({
       steps: integer({ help: "Steps of the run", default: 1200, least: 1 }),
     }),
     lr: number({
@@ -78,9 +79,10 @@ const options = {
       default: 1e-3,
       above: 0,
     }),
-    warmup: integer({
+    warmup: integer<number | undefined>({
       help: "Steps in which the learning rate rises",
-      default: 100,
+      default: undefined,
+      defaultText: "a tenth of all, at most 100",
       least: 0,
     }),
     weightDecay: number({
@@ -106,8 +108,8 @@ const options = {
       most: 2 ** 32 - 1,
     }),
   }),
-  ...resumable({
-    ...section("Measuring and saving", {
+  ...adjustable(
+    section("Measuring and saving", {
       evaluateEvery: integer({
         help: "Steps from one validation loss to the next",
         default: 100,
@@ -140,12 +142,16 @@ const options = {
         least: 0,
       }),
     }),
-    ...section("Machine", {
+  ),
+  ...section("Machine", {
+    ...adjustable({
       device: choice<"wasm" | "reference" | undefined>(["wasm", "reference"], {
         help: "Where to compute; reference is slow and simple",
         default: undefined,
         defaultText: "$LAYERBRAID_DEVICE or wasm",
       }),
+    }),
+    ...session({
       threads: integer<number | undefined>({
         help: "Threads of wasm; results don't depend on it",
         default: undefined,
@@ -157,7 +163,9 @@ const options = {
         help: "Keep WebAssembly's bounds checks; slower, as train:portable is",
       }),
     }),
-    ...section("Run", {
+  }),
+  ...session(
+    section("Run", {
       out: text<string | undefined>({
         help: "Folder for checkpoints, metrics.jsonl and report.html",
         default: undefined,
@@ -182,7 +190,7 @@ const options = {
       }),
       help: flag({ help: "Print this" }),
     }),
-  }),
+  ),
 };
 
 /** The values of the options of `train`. */

@@ -55,7 +55,6 @@ export {
 } from "./byte_pair_training.ts";
 export {
   type ByteJson,
-  serialize,
   tokenizerFromJson,
   type TokenizerJson,
 } from "./tokenizer_json.ts";

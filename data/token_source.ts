@@ -17,7 +17,8 @@ export function checkRange(
   count: number,
 ): void {
   if (
-    Number.isInteger(position) && position >= 0 && position + count <= length
+    Number.isInteger(position) && position >= 0 && count >= 0 &&
+    position + count <= length
   ) return;
   throw new RangeError(
     `tokens ${position} to ${

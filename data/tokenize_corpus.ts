@@ -17,22 +17,22 @@ export interface TokenizeOptions {
    */
   readonly memoryLimit?: number;
   /**
-   * The folder for the tokens of a larger corpus, in a file `tokens.bin` that
-   * stays there. Default: a temporary one, removed by `dispose`.
+   * The folder for the temporary file with the tokens of a larger corpus.
+   * Default: the system's.
    */
   readonly directory?: string;
 }
 
-/** The tokens of a corpus; `dispose` closes and removes temporary files. */
+/** The tokens of a corpus; `dispose` removes the temporary file, if any. */
 export type CorpusTokens = TokenSource & Disposable;
 
 const defaultMemoryLimit = 64 * 2 ** 20;
 
 /**
  * Encodes a corpus chunk by chunk. A small one is then in memory. A large one
- * is in a file, of which only what is asked for is read: its own files where
- * the tokens are bytes, else a file of token ids, little endian, 1, 2 or 4
- * bytes each.
+ * is read from disk, no more than is asked for: from its own files where the
+ * tokens are bytes, else from a temporary file of token ids, little endian, 1,
+ * 2 or 4 bytes each.
  *
  * @throws {CorpusError} If the corpus isn't valid UTF-8.
  * @throws {RangeError} If the tokenizer lacks a character of it.
@@ -91,15 +91,10 @@ async function encodeToMemory(
 async function encodeToFile(
   corpus: Corpus,
   tokenizer: Tokenizer,
-  directory: string | undefined,
+  dir: string | undefined,
 ): Promise<CorpusTokens> {
-  const folder = directory ?? await Deno.makeTempDir({ prefix: "layerbraid_" });
-  const removeTemporary = (): void => {
-    if (directory === undefined) Deno.removeSync(folder, { recursive: true });
-  };
+  const path = await Deno.makeTempFile({ dir, prefix: "layerbraid_tokens_" });
   try {
-    await Deno.mkdir(folder, { recursive: true });
-    const path = `${folder}/tokens.bin`;
     const width = bytesPerToken(tokenizer.vocabularySize);
     const byteLength = await writeTokens(path, corpus, tokenizer, width);
     const tokens = new FileTokens([{ path, byteLength }], width);
@@ -108,11 +103,11 @@ async function encodeToFile(
       read: (position, target) => tokens.read(position, target),
       [Symbol.dispose]: () => {
         tokens[Symbol.dispose]();
-        removeTemporary();
+        Deno.removeSync(path);
       },
     };
   } catch (error) {
-    removeTemporary();
+    await Deno.remove(path);
     throw error;
   }
 }

@@ -15,13 +15,8 @@ export interface ByteJson {
 /** A tokenizer as plain data, as a checkpoint carries it. */
 export type TokenizerJson = ByteJson | CharacterJson | BytePairJson;
 
-/** A tokenizer as plain data; {@linkcode tokenizerFromJson} reads it back. */
-export function serialize(tokenizer: Tokenizer): TokenizerJson {
-  return tokenizer.toJSON();
-}
-
 /**
- * The tokenizer that {@linkcode serialize} wrote, from what `JSON.parse` gave.
+ * The tokenizer whose `toJSON` gave this plain data.
  *
  * @throws {TypeError} If it isn't the data of a tokenizer.
  */

@@ -17,6 +17,10 @@ export interface StartEvent {
   readonly parameters: number;
   /** Tokens of a training step. */
   readonly tokensPerStep: number;
+  /** The checkpoint that the run goes on from. */
+  readonly checkpoint?: string;
+  /** Newer checkpoints that are damaged, and how; usually none. */
+  readonly damaged?: readonly string[];
 }
 
 /** A training step is done. */

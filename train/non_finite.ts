@@ -4,11 +4,12 @@
  * @module
  */
 
-import { allFinite, namedLeaves, type Tree, unobserved } from "../tensor/mod.ts";
+import { evaluate } from "../autograd/mod.ts";
+import { allFinite, namedLeaves, type Tree } from "../tensor/mod.ts";
 
 /** What stopped a run, beside its message. */
 export interface NonFiniteDetails {
-  /** Steps done before. */
+  /** The step in which it was found, from 1 on. */
   readonly step: number;
   /**
    * What isn't finite: `parameter open.tokens`, `gradient of block.…`,
@@ -31,7 +32,7 @@ export class NonFiniteError extends Error {
   /** Says what happened where, and what to do. */
   constructor({ step, culprit, checkpoint }: NonFiniteDetails) {
     super(
-      `train: step ${step + 1}: ${culprit} is not finite; ${
+      `train: step ${step}: ${culprit} is not finite; ${
         checkpoint === undefined
           ? "no checkpoint was written"
           : `the last good checkpoint is ${checkpoint}`
@@ -47,7 +48,7 @@ export class NonFiniteError extends Error {
 /** The path of the first tensor with a NaN or an infinity in it. */
 export async function firstNonFinite(tree: Tree): Promise<string | undefined> {
   for (const [name, x] of namedLeaves(tree)) {
-    using finite = unobserved(() => allFinite(x));
+    using finite = evaluate(() => allFinite(x));
     if (await finite.item() === 0) return name;
   }
   return undefined;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TrainingNumbers } from "./manifest.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import { constant, type Schedule } from "./schedule.ts";
@@ -131,4 +132,20 @@ function definedOnly(options: TrainOptions): TrainOptions {
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as TrainOptions;
+}
+
+/** The options that are plain numbers, as checkpoints carry them. */
+export function trainingNumbers(
+  options: CompleteTrainOptions,
+): TrainingNumbers {
+  return {
+    steps: options.steps,
+    clipNorm: options.clipNorm,
+    accumulation: options.accumulation,
+    evaluationInterval: options.evaluationInterval,
+    evaluationBatches: options.evaluationBatches,
+    patience: Number.isFinite(options.patience) ? options.patience : undefined,
+    checkpointInterval: options.checkpointInterval,
+    keep: options.keep,
+  };
 }

@@ -16,10 +16,11 @@ import {
   type ModuleBuilder,
   scalar,
   simd,
+  simdShift,
   splat,
   type Value,
 } from "./assembler.ts";
-import { addDropoutFactors } from "./random.ts";
+import { philoxBlocks, philoxElements } from "./philox_kernel.ts";
 import { largestOfRow, sumElements } from "./row_reduction.ts";
 import { exp, log } from "./vector_math.ts";
 import { forElements, rowExtent } from "./vector_loop.ts";
@@ -42,7 +43,12 @@ export interface RowFunctions {
    * logSumExp, mean, scale, factors)`; no dropout where `factors` is 0.
    */
   readonly gradient: FunctionBuilder;
-  /** The factors of dropout; see `addDropoutFactors`. */
+  /**
+   * The factors of dropout, `kept` or 0, of the elements of blocks `block`,
+   * `block + 1`, … of four, at least `count`: `(target, block, count, seedLow,
+   * seedHigh, stream0, stream1, stream2, threshold, kept)`. Fills `target` up
+   * to a multiple of 16.
+   */
   readonly dropout: FunctionBuilder;
   /** Multiplies by factors: `(row, factors, count)`. */
   readonly multiply: FunctionBuilder;
@@ -59,7 +65,7 @@ export function emitRowFunctions(module: ModuleBuilder): RowFunctions {
     mask: emitMask(module),
     exponentials: emitExponentials(module),
     gradient: emitGradient(module),
-    dropout: addDropoutFactors(module),
+    dropout: emitDropout(module),
     multiply: module.internal(
       ["ptr", "ptr", "i32"],
       undefined,
@@ -82,7 +88,11 @@ export function emitRowFunctions(module: ModuleBuilder): RowFunctions {
       ["ptr", "ptr", "i32", "ptr"],
       "f32",
       (f, x, y, count, scratch) => {
-        const loop = { extent: rowExtent(f, count), scratch };
+        const loop = {
+          extent: rowExtent(f, count),
+          scratch,
+          slots: 4 as const,
+        };
         const [sum] = sumElements(f, loop, [x, y], 1, (at, [partial]) => {
           const left = at.only(at.load(x));
           f.set(partial, f.multiplyAdd(left, at.load(y), partial));
@@ -152,7 +162,7 @@ function emitExponentials(module: ModuleBuilder): FunctionBuilder {
     ["ptr", "i32", "i32", "ptr", "ptr", "ptr"],
     undefined,
     (f, row, valid, count, logSumExp, factor, scratch) => {
-      const loop = { extent: rowExtent(f, valid), scratch };
+      const loop = { extent: rowExtent(f, valid), scratch, slots: 4 as const };
       const largest = largestOfRow(f, loop, row);
       const nothing = scalar("f32.eq", lane("f32", largest, 0), f32(-Infinity));
       f.if(nothing, () => {
@@ -209,6 +219,32 @@ function emitGradient(module: ModuleBuilder): FunctionBuilder {
       };
       f.if(f.lessThan(f.pointer(0), factors), () => loop(true), () => {
         loop(false);
+      });
+    },
+  );
+}
+
+function emitDropout(module: ModuleBuilder): FunctionBuilder {
+  return module.internal(
+    [
+      ...["ptr", "i32", "i32", "i32", "i32"] as const,
+      ...["i32", "i32", "i32", "i32", "f32"] as const,
+    ],
+    undefined,
+    (f, target, block, count, seedLow, seedHigh, ...more) => {
+      const [stream0, stream1, stream2, threshold, kept] = more;
+      const stream = [stream0, stream1, stream2];
+      const [least, factor] = [f.let(splat(threshold)), f.let(splat(kept))];
+      f.while(scalar("i32.gt_s", count, i32(0)), () => {
+        const blocks = philoxBlocks(f, block, [seedLow, seedHigh], stream);
+        blocks.forEach((words, i) => {
+          const upper = simdShift("i32x4.shr_u", words, i32(8));
+          const isKept = simd("i32x4.ge_s", upper, least);
+          f.storeVector(target, simd("v128.and", isKept, factor), 16 * i);
+        });
+        f.add(target, 4 * philoxElements);
+        f.add(block, philoxElements / 4);
+        f.add(count, -philoxElements);
       });
     },
   );

@@ -45,7 +45,7 @@ function crossEntropyModule(target: Target): Uint8Array<ArrayBuffer> {
       const [n, ignored, smoothing, begin, end, scratch] = rest;
       const extent = rowExtent(f, n);
       const count = f.let(scalar("f32.convert_i32_s", n));
-      const loop = { extent, scratch };
+      const loop = { extent, scratch, slots: 4 as const };
       const row = f.local("i32");
       const loss = f.local("f32");
       const source = f.local("ptr");

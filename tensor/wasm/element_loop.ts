@@ -32,8 +32,12 @@ export function isStrided(operands: readonly Operand[]): boolean {
   return operands.some(({ walk }) => walk === walks.strided);
 }
 
-/** What one step of the loop computed: the outputs of `groups` vectors. */
-export type Consume = (outputs: readonly (readonly Value[])[]) => void;
+/**
+ * Takes what one step of the loop computes: the outputs of each of its vectors.
+ * V8 pairs vectors only where all of them are loaded before one is stored, so
+ * iterate to the end before storing.
+ */
+export type Consume = (outputs: Iterable<readonly Value[]>) => void;
 
 /** How a loop over elements is cut into vectors. */
 export interface Steps {
@@ -49,8 +53,11 @@ export interface Steps {
 
 /** Emits the program for elements at the current place of its inputs. */
 export interface Evaluator {
-  /** The outputs of `count` vectors, from the current elements on. */
-  groups(count: number): (readonly Value[])[];
+  /**
+   * The outputs of `count` vectors, from the current elements on, each emitted
+   * when the iteration gets there.
+   */
+  groups(count: number): Iterable<readonly Value[]>;
   /** The outputs of the current elements, in lane 0. */
   element(): readonly Value[];
 }
@@ -85,13 +92,11 @@ export function evaluator(
     return program.outputs.map((output) => valueOf(values, output));
   };
   return {
-    // All loads come before all else: V8 pairs vectors only where no store
-    // stands between their loads.
-    groups: (count) =>
-      Array.from(
-        { length: count },
-        (_, group) => load((operand) => loadGroup(f, operand, group)),
-      ).map(compute),
+    *groups(count): Iterable<readonly Value[]> {
+      for (let group = 0; group < count; group++) {
+        yield compute(load((operand) => loadGroup(f, operand, group)));
+      }
+    },
     element: () => compute(load((operand) => loadElement(f, operand))),
   };
 }

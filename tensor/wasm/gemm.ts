@@ -82,8 +82,7 @@ export interface Gemm {
    * residual, residualRow, bias, biasRow, alpha, scratch)`. Strides are bytes.
    * `aInner` is the distance of rows (layout of rows) or of columns, `aStrip`
    * and `bStrip` that of strips of tile.rows and tile.columns.
-   * In the columns layout, strips must be readable to their full width; so
-   * must strips of B.
+   * Strips of B must be readable to their full width.
    */
   readonly multiply: FunctionBuilder;
   /**
@@ -140,94 +139,105 @@ export function emitGemm(module: ModuleBuilder, tile: Tile): Gemm {
   return { tile, packA, packB, multiply: emitMultiply(module, tile) };
 }
 
+/** How a tile reads A; see the top of this file. */
+type Layout = "rows" | "columns";
+
 /**
- * Adds the tile: `(a, aInner, b, bStep, k, valid, c, cRow, residual, residualRow,
- * bias, biasRow, alpha, flags)`. Of the rows layout, only `valid` rows are
- * read; the others repeat the last.
+ * Emits the sums of a tile, row by row. Steps along k are unrolled by each of
+ * `unrolls` in turn, which ends with 1.
+ */
+function emitSums(
+  f: FunctionBuilder,
+  { rows, columns }: Tile,
+  layout: Layout,
+  unrolls: readonly number[],
+  [a, aInner, b, bStep, k]: readonly Local[],
+): Local[][] {
+  const walkers = [a];
+  if (layout === "rows") {
+    for (let row = 1; row < rows; row++) {
+      walkers.push(f.let(f.offset(walkers[row - 1], aInner)));
+    }
+  }
+  const vectors = Array.from({ length: columns / 4 }, (_, i) => i);
+  const sums = Array.from(
+    { length: rows },
+    () => vectors.map(() => f.local("v128")),
+  );
+  const step = (unrolled: number): void => {
+    const right = vectors.map((i) => f.let(f.loadVector(b, 16 * i)));
+    sums.forEach((row, i) => {
+      const left = f.let(
+        layout === "rows"
+          ? f.loadSplat(walkers[i], 4 * unrolled)
+          : f.loadSplat(a, 4 * i),
+      );
+      row.forEach((sum, j) => f.set(sum, f.multiplyAdd(left, right[j], sum)));
+    });
+    if (layout === "columns") f.add(a, aInner);
+    f.add(b, bStep);
+  };
+  for (const unroll of unrolls) {
+    f.while(atLeast(k, i32(unroll)), () => {
+      for (let i = 0; i < unroll; i++) step(i);
+      if (layout === "rows") {
+        walkers.forEach((walker) => f.add(walker, 4 * unroll));
+      }
+      f.add(k, -unroll);
+    });
+  }
+  return sums;
+}
+
+/** Adds a tile of sums alone: `(a, aInner, b, bStep, k, sums)`. */
+function emitPartialTile(
+  module: ModuleBuilder,
+  tile: Tile,
+  layout: Layout,
+): FunctionBuilder {
+  return module.internal(
+    ["ptr", "ptr", "ptr", "ptr", "i32", "ptr"],
+    undefined,
+    (f, a, aInner, b, bStep, k, target) => {
+      const sums = emitSums(f, tile, layout, [1], [a, aInner, b, bStep, k]);
+      sums.flat().forEach((sum, i) => f.storeVector(target, sum, 16 * i));
+    },
+  );
+}
+
+/**
+ * Adds a tile: `(a, aInner, b, bStep, k, c, cRow, residual, residualRow, bias,
+ * biasRow, alpha, flags)`.
  */
 export function emitTile(
   module: ModuleBuilder,
-  { rows, columns }: Tile,
-  layout: "rows" | "columns",
+  tile: Tile,
+  layout: Layout,
 ): FunctionBuilder {
-  const vectors = columns / 4;
   return module.internal(
     [
-      ...["ptr", "ptr", "ptr", "ptr", "i32", "i32"] as const,
-      ...["ptr", "ptr", "ptr", "ptr", "ptr", "ptr", "f32", "i32"] as const,
+      ...["ptr", "ptr", "ptr", "ptr", "i32", "ptr", "ptr"] as const,
+      ...["ptr", "ptr", "ptr", "ptr", "f32", "i32"] as const,
     ],
     undefined,
-    (f, a, aInner, b, bStep, k, valid, c, cRow, ...epilogue) => {
+    (f, a, aInner, b, bStep, k, c, cRow, ...epilogue) => {
       const [residual, residualRow, bias, biasRow, alpha, flags] = epilogue;
-      const sums = Array.from(
-        { length: rows * vectors },
-        () => f.local("v128"),
-      );
-      const walkers = [a];
-      if (layout === "rows") {
-        for (let row = 1; row < rows; row++) {
-          const step = choose(
-            scalar("i32.gt_s", valid, i32(row)),
-            aInner,
-            f.pointer(0),
-          );
-          walkers.push(f.let(f.offset(walkers[row - 1], step)));
-        }
-      }
-      const step = (unrolled: number): void => {
-        const right = Array.from(
-          { length: vectors },
-          (_, vector) => f.let(f.loadVector(b, vector * 16)),
-        );
-        for (let row = 0; row < rows; row++) {
-          const left = f.let(
-            layout === "rows"
-              ? f.loadSplat(walkers[row], unrolled * 4)
-              : f.loadSplat(a, row * 4),
-          );
-          right.forEach((vector, column) => {
-            const sum = sums[row * vectors + column];
-            f.set(sum, f.multiplyAdd(left, vector, sum));
-          });
-        }
-        if (layout === "columns") f.add(a, aInner);
-        f.add(b, bStep);
-      };
-      for (const unroll of [4, 1]) {
-        f.while(atLeast(k, i32(unroll)), () => {
-          for (let i = 0; i < unroll; i++) step(i);
-          if (layout === "rows") {
-            walkers.forEach((walker) => f.add(walker, 4 * unroll));
-          }
-          f.add(k, -unroll);
-        });
-      }
+      const sums = emitSums(f, tile, layout, [4, 1], [a, aInner, b, bStep, k]);
       const factor = f.let(splat(alpha));
       const writeBack = (withResidual: boolean, withBias: boolean): void => {
-        for (let row = 0; row < rows; row++) {
-          const results = Array.from({ length: vectors }, (_, vector) => {
-            let result: Value = sums[row * vectors + vector];
-            if (withBias) {
-              result = simd(
-                "f32x4.add",
-                result,
-                f.loadVector(bias, 16 * vector),
-              );
-            }
+        for (const row of sums) {
+          // Nothing is read between the stores, see the top of this file.
+          const results = row.map((sum, i) => {
+            const x = withBias
+              ? simd("f32x4.add", sum, f.loadVector(bias, 16 * i))
+              : sum;
             return f.let(
               withResidual
-                ? f.multiplyAdd(
-                  result,
-                  factor,
-                  f.loadVector(residual, 16 * vector),
-                )
-                : simd("f32x4.mul", result, factor),
+                ? f.multiplyAdd(x, factor, f.loadVector(residual, 16 * i))
+                : simd("f32x4.mul", x, factor),
             );
           });
-          results.forEach((result, vector) =>
-            f.storeVector(c, result, 16 * vector)
-          );
-          if (row === rows - 1) break;
+          results.forEach((x, i) => f.storeVector(c, x, 16 * i));
           f.add(c, cRow);
           if (withResidual) f.add(residual, residualRow);
           if (withBias) f.add(bias, biasRow);
@@ -314,8 +324,15 @@ function emitEdge(module: ModuleBuilder, { columns }: Tile): FunctionBuilder {
 
 /** See `Gemm.multiply`. */
 function emitMultiply(module: ModuleBuilder, tile: Tile): FunctionBuilder {
-  const byRows = emitTile(module, tile, "rows");
-  const byColumns = emitTile(module, tile, "columns");
+  const layouts = ["rows", "columns"] as const;
+  const full = layouts.map((layout) => emitTile(module, tile, layout));
+  const partial = Array.from(
+    { length: tile.rows - 1 },
+    (_, i) =>
+      layouts.map((layout) =>
+        emitPartialTile(module, { ...tile, rows: i + 1 }, layout)
+      ),
+  );
   const edge = emitEdge(module, tile);
   return module.internal(
     [
@@ -333,7 +350,6 @@ function emitMultiply(module: ModuleBuilder, tile: Tile): FunctionBuilder {
       const [row, column] = [f.local("i32"), f.local("i32")];
       const [rows, columns] = [f.local("i32"), f.local("i32")];
       const left = f.local("ptr");
-      const full = f.local("i32");
       const pointers = [c, residual, bias].map((top) => ({
         top,
         at: f.local("ptr"),
@@ -343,40 +359,56 @@ function emitMultiply(module: ModuleBuilder, tile: Tile): FunctionBuilder {
         strip: f.let(f.times(stride, tile.rows)),
       }));
       const [to, from, plus] = pointers.map(({ at }) => at);
-      const run = (...args: Value[]): void =>
+      const run = (
+        [byRows, byColumns]: readonly FunctionBuilder[],
+        ...args: Value[]
+      ): void => {
+        const operands = [left, aInner, b, bStep, k, ...args];
         f.if(
           inColumns,
-          () => f.run(byColumns, left, aInner, b, bStep, k, rows, ...args),
-          () => f.run(byRows, left, aInner, b, bStep, k, rows, ...args),
+          () => f.run(byColumns, ...operands),
+          () => f.run(byRows, ...operands),
         );
+      };
+      const runPartial = (count: number): void => {
+        const tiles = partial[count - 1];
+        if (count === 1) run(tiles, scratch);
+        else {
+          f.if(
+            scalar("i32.eq", rows, i32(count)),
+            () => run(tiles, scratch),
+            () => runPartial(count - 1),
+          );
+        }
+      };
       f.for(column, i32(0), n, tile.columns, () => {
         f.set(columns, minimum(i32(tile.columns), minus(n, column)));
         f.set(left, a);
         pointers.forEach(({ top, at }) => f.set(at, top));
         f.for(row, i32(0), m, tile.rows, () => {
           f.set(rows, minimum(i32(tile.rows), minus(m, row)));
-          f.set(
-            full,
-            scalar(
-              "i32.and",
-              scalar("i32.eq", rows, i32(tile.rows)),
-              scalar("i32.eq", columns, i32(tile.columns)),
-            ),
-          );
-          const target = [from, residualRow, plus, biasRow, alpha] as const;
+          const target = [
+            ...[to, cRow, from, residualRow, plus, biasRow],
+            ...[alpha, epilogue],
+          ];
+          const isFullRows = scalar("i32.eq", rows, i32(tile.rows));
+          const isFullColumns = scalar("i32.eq", columns, i32(tile.columns));
           f.if(
-            full,
-            () => run(to, cRow, ...target, epilogue),
+            scalar("i32.and", isFullRows, isFullColumns),
+            () => run(full, ...target),
             () => {
               const none = f.pointer(0);
-              run(
-                ...[scratch, f.pointer(tile.columns * 4), none, none],
-                ...[none, none, f32(1), i32(0)],
+              f.if(
+                isFullRows,
+                () =>
+                  run(
+                    full,
+                    ...[scratch, f.pointer(4 * tile.columns), none, none],
+                    ...[none, none, f32(1), i32(0)],
+                  ),
+                () => runPartial(tile.rows - 1),
               );
-              f.run(
-                edge,
-                ...[scratch, rows, columns, to, cRow, ...target, epilogue],
-              );
+              f.run(edge, scratch, rows, columns, ...target);
             },
           );
           f.add(left, aStrip);

@@ -12,9 +12,12 @@ import {
   rowsOfBlock,
 } from "./layer_norm_backward.ts";
 import { layerNormModule, rowsOfItem } from "./layer_norm_forward.ts";
-import type { Kernel, Runtime } from "./runtime.ts";
+import type { Kernel, Mode, Runtime } from "./runtime.ts";
 
 const chunkElements = 1 << 16;
+
+/** Rows that the forward kernel computes at once: what fits into registers. */
+const rowsTogether: Record<Mode, number> = { portable: 2, turbo: 4 };
 
 /** Stride between the groups of a weight or bias, in bytes. */
 function groupStride(view: View | undefined): number {
@@ -48,7 +51,13 @@ export function createLayerNormKernels(
       const items = Math.ceil(rows / rowsOfItem);
       const kernels = load(
         `forward ${hasWeight} ${hasBias}`,
-        () => layerNormModule(target, hasWeight, hasBias),
+        () =>
+          layerNormModule(
+            target,
+            rowsTogether[runtime.mode],
+            hasWeight,
+            hasBias,
+          ),
       );
       runtime.launch(
         kernels.layerNorm,

@@ -73,7 +73,7 @@ function exportBackward(module: ModuleBuilder, parts: BackwardParts): void {
       const [weightStride, rows, n, blockRows, blocks] = rest;
       const [begin, end, scratch] = rest.slice(5);
       const extent = rowExtent(f, n);
-      const loop = { extent, scratch };
+      const loop = { extent, scratch, slots: 2 as const };
       const perElement = f.let(
         scalar("f32.div", f32(1), scalar("f32.convert_i32_s", n)),
       );
@@ -136,7 +136,7 @@ function exportBackward(module: ModuleBuilder, parts: BackwardParts): void {
             }
           },
         );
-        const parts2 = numbers.map((at) => {
+        const coefficients = numbers.map((at) => {
           const part = f.let(scalar("f32.mul", inverse[at], perElement));
           const times = (sum: Local): Local =>
             f.let(splat(scalar("f32.mul", lane("f32", sum, 0), part)));
@@ -159,7 +159,7 @@ function exportBackward(module: ModuleBuilder, parts: BackwardParts): void {
             pointer.map((p) => elements.load(p))[0]
           );
           for (const at of numbers) {
-            const { offset, slope } = parts2[at];
+            const { offset, slope } = coefficients[at];
             const gradient = second.gradient(elements, at);
             const xHat = second.normalized(elements, at);
             const g = gain ? simd("f32x4.mul", gradient, gain) : gradient;

@@ -4,7 +4,7 @@
  * The variance takes two passes over the row. The second also sums the
  * deviations, which would vanish but for the rounding of the mean, and so
  * corrects both: rows whose mean is large beside their deviation keep their
- * digits. Two rows at a time keep the processor busy while sums are awaited,
+ * digits. Several rows at a time keep the processor busy while sums are awaited,
  * and share the loads of weight and bias; their results don't depend on it.
  *
  * @module
@@ -37,7 +37,7 @@ interface Normalizer {
 }
 
 /** 1 / n of an i32. */
-export function inverseOf(n: Value): Value {
+function inverseOf(n: Value): Value {
   return scalar("f32.div", f32(1), scalar("f32.convert_i32_s", n));
 }
 
@@ -45,7 +45,7 @@ export function inverseOf(n: Value): Value {
  * Emits the rows of the item that `item` counts, as many at once as `together`
  * (a power of two) says and there are left of its group.
  */
-export function forRowsOfItem(
+function forRowsOfItem(
   f: FunctionBuilder,
   item: Value,
   rows: Value,
@@ -73,7 +73,7 @@ export function forRowsOfItem(
   }
 }
 
-/** Sums of the rows at `sources`, and of what `term` makes of each. */
+/** The mean of each row, an f32. */
 function meansOf(
   f: FunctionBuilder,
   loop: RowLoop,
@@ -97,7 +97,7 @@ function meansOf(
   );
 }
 
-/** Sums of x − mean and of its square for each row. */
+/** The sums of x − mean and of its square, of each row. */
 function deviationsOf(
   f: FunctionBuilder,
   loop: RowLoop,
@@ -124,9 +124,14 @@ function deviationsOf(
   return sources.map((_, row) => [sums[row], sums[count + row]]);
 }
 
-/** The module with the kernel `layerNorm`, with or without weight and bias. */
+/**
+ * The module with the kernel `layerNorm`, with or without weight and bias.
+ *
+ * @param together Rows that are computed at once, a power of two, at most 8.
+ */
 export function layerNormModule(
   target: Target,
+  together: number,
   hasWeight: boolean,
   hasBias: boolean,
 ): Uint8Array<ArrayBuffer> {
@@ -143,7 +148,7 @@ export function layerNormModule(
       const [weightStride, biasStride, rows, items, n, epsilon] = rest;
       const [begin, end, scratch] = rest.slice(6);
       const extent = rowExtent(f, n);
-      const loop = { extent, scratch };
+      const loop = { extent, scratch, slots: 2 as const };
       const perElement = f.let(inverseOf(n));
       const item = f.local("i32");
 
@@ -232,7 +237,7 @@ export function layerNormModule(
         begin,
         end,
         1,
-        () => forRowsOfItem(f, item, rows, items, Number((globalThis as any).ROWS??2), writeRows),
+        () => forRowsOfItem(f, item, rows, items, together, writeRows),
       );
     },
   );

@@ -61,39 +61,60 @@ export function collapse(
   return { extents: merged, strides: result };
 }
 
-/** Bytes of the table that describes `rank` loops over `operands`. */
+/** Bytes of the table of `rank` loops over `operands`; see `putLoops`. */
 export function tableBytes(rank: number, operands: number): number {
   return 8 * rank * (1 + 2 * operands);
 }
 
 /**
- * Writes the table that an odometer reads: for each loop its extent, and for
- * each operand its stride and its step, in bytes, as 64-bit integers. A step is
- * the stride, less the way that the next inner loop has gone when it wraps.
+ * Writes the tables that describe loops to kernels: 64-bit integers, one after
+ * the other.
  */
-export function writeTable(
-  words: Int32Array,
-  start: number,
-  layout: Layout,
-  from: number,
-  to: number,
-  bytes: readonly number[],
-): number {
-  let word = start;
-  const put = (value: number): void => {
-    words[word++] = value;
-    words[word++] = Math.floor(value / 2 ** 32);
-  };
-  for (let axis = from; axis < to; axis++) {
-    put(layout.extents[axis]);
-    for (let operand = 0; operand < bytes.length; operand++) {
-      const stride = layout.strides[operand];
-      const inner = axis + 1 < to
-        ? layout.extents[axis + 1] * stride[axis + 1]
-        : 0;
-      put(stride[axis] * bytes[operand]);
-      put((stride[axis] - inner) * bytes[operand]);
+export class TableWriter {
+  #words: Int32Array;
+  #position = 0;
+
+  /** Writes to `words` from its start. */
+  constructor(words: Int32Array) {
+    this.#words = words;
+  }
+
+  /** Starts anew. */
+  restart(): void {
+    this.#position = 0;
+  }
+
+  /** Appends an integer of magnitude below 2⁵³. */
+  put(value: number): void {
+    this.#words[this.#position++] = value;
+    this.#words[this.#position++] = Math.floor(value / 2 ** 32);
+  }
+
+  /**
+   * Appends what an odometer reads: for each loop its extent, and for each
+   * operand (of `bytes` per element) its stride and its step, in bytes. A step
+   * is the stride, less the way that the next inner loop has gone when it
+   * wraps.
+   */
+  putLoops({ extents, strides }: Layout, bytes: readonly number[]): void {
+    for (let axis = 0; axis < extents.length; axis++) {
+      this.put(extents[axis]);
+      for (let operand = 0; operand < bytes.length; operand++) {
+        const stride = strides[operand];
+        const inner = axis + 1 < extents.length
+          ? extents[axis + 1] * stride[axis + 1]
+          : 0;
+        this.put(stride[axis] * bytes[operand]);
+        this.put((stride[axis] - inner) * bytes[operand]);
+      }
     }
   }
-  return word;
+}
+
+/** A layout of some of its axes only. */
+export function pickAxes(layout: Layout, axes: readonly number[]): Layout {
+  return {
+    extents: axes.map((axis) => layout.extents[axis]),
+    strides: layout.strides.map((strides) => axes.map((axis) => strides[axis])),
+  };
 }

@@ -18,14 +18,15 @@ import {
   scalar,
   type WasmType,
 } from "./assembler.ts";
-import { elementLoop, Odometer } from "./element_loop.ts";
+import { type Consume, elementLoop, Odometer } from "./element_loop.ts";
+import { grainOf } from "./grain.ts";
 import {
   collapse,
   type Layout,
+  TableWriter,
   type Walk,
   walkOf,
   walks,
-  writeTable,
 } from "./layout.ts";
 import {
   bytesOfType,
@@ -121,17 +122,18 @@ function emitMap(
     const loop = (operands: Operand[], count: Local): void => {
       const inputs = operands.slice(0, program.inputs.length);
       const outputs = operands.slice(program.inputs.length);
-      const store = (values: readonly (readonly Local[])[]): void => {
+      const store: Consume = (computed) => {
+        const groups = [...computed];
         outputs.forEach((output, at) => {
-          values.forEach((group, number) =>
-            storeGroup(f, output, number, group[at])
+          groups.forEach((values, group) =>
+            storeGroup(f, output, group, values[at])
           );
         });
       };
       elementLoop(f, program, known, inputs, outputs, count, {
         groups: 2,
-        block: (values) => store(values as Local[][]),
-        vector: (values) => store(values as Local[][]),
+        block: store,
+        vector: store,
         element: ([values]) =>
           outputs.forEach((output, at) => storeElement(f, output, values[at])),
       });
@@ -191,10 +193,8 @@ function variantNumber(layout: Layout): number {
 export function createMapKernels(runtime: Runtime): Pick<Kernels, "map"> {
   const plans = new WeakMap<Elementwise, Plan>();
   const plansByKey = new Map<string, Plan>();
-  const words = new Int32Array(
-    runtime.memory.buffer,
-    tableAddress,
-    tableWords,
+  const table = new TableWriter(
+    new Int32Array(runtime.memory.buffer, tableAddress, tableWords),
   );
 
   const transpose = createTranspose(runtime);
@@ -269,21 +269,23 @@ export function createMapKernels(runtime: Runtime): Pick<Kernels, "map"> {
       runtime.launch(kernel, args, length, grain);
       return;
     }
-    let word = 0;
-    const put = (value: number): void => {
-      words[word++] = value;
-      words[word++] = Math.floor(value / 2 ** 32);
-    };
-    put(length);
+    table.restart();
+    table.put(length);
     for (let at = 0; at < types.length; at++) {
-      put(strides[at][last] * bytesOfType[types[at]]);
+      table.put(strides[at][last] * bytesOfType[types[at]]);
     }
-    const bytes = types.map((type) => bytesOfType[type]);
-    writeTable(words, word, layout, 0, last, bytes);
+    const rows = {
+      extents: extents.slice(0, last),
+      strides: strides.map((stride) => stride.slice(0, last)),
+    };
+    table.putLoops(rows, types.map((type) => bytesOfType[type]));
     args.push(tableAddress);
-    let rows = 1;
-    for (let axis = 0; axis < last; axis++) rows *= extents[axis];
-    runtime.launch(kernel, args, rows, Math.max(1, Math.ceil(grain / length)));
+    runtime.launch(
+      kernel,
+      args,
+      sizeOf(rows.extents),
+      grainOf(length, grain),
+    );
   }
 
   /** Launches with copies of the inputs that are transposed matrices. */

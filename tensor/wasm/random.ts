@@ -27,6 +27,10 @@ import type { Kernel, Runtime } from "./runtime.ts";
 const chunkElements = 1 << 15;
 const pieceElements = 256;
 
+/** Groups of counters that are computed together, and their elements. */
+const groups = 4;
+const stepElements = groups * philoxElements;
+
 /** Bytes of a stream's three words in the table. */
 const streamBytes = 12;
 
@@ -65,16 +69,22 @@ export function addDropoutFactors(module: ModuleBuilder): FunctionBuilder {
       const factor = f.let(splat(scale));
       const result = f.let(out);
       const left = f.let(count);
-      const blockNow = f.let(block);
-      f.while(scalar("i32.gt_s", left, i32(0)), () => {
-        const blocks = philoxBlocks(f, blockNow, [key0, key1], [s0, s1, s2]);
-        blocks.forEach((random, at) =>
-          f.storeVector(result, keptOnly(random, least, factor), 16 * at)
-        );
-        f.add(result, 4 * philoxElements);
-        f.add(blockNow, philoxElements / 4);
-        f.add(left, -philoxElements);
-      });
+      const next = f.let(block);
+      const step = (fewest: number, together: number): void => {
+        const elements = together * philoxElements;
+        f.while(scalar("i32.ge_s", left, i32(fewest)), () => {
+          const words = [[key0, key1], [s0, s1, s2]] as const;
+          const blocks = philoxBlocks(f, next, ...words, together);
+          blocks.forEach((random, at) =>
+            f.storeVector(result, keptOnly(random, least, factor), 16 * at)
+          );
+          f.add(result, 4 * elements);
+          f.add(next, elements / 4);
+          f.add(left, -elements);
+        });
+      };
+      step(stepElements, groups);
+      step(1, 1);
     },
   );
 }
@@ -96,17 +106,8 @@ function exportPieces(
   module.export(
     name,
     [
-      ...[
-        "ptr",
-        "ptr",
-        "ptr",
-        "i32",
-        "i32",
-        "i32",
-        "i32",
-        "f32",
-        "i32",
-      ] as const,
+      ...["ptr", "ptr", "ptr", "i32", "i32"] as const,
+      ...["i32", "i32", "f32", "i32"] as const,
       ...["i32", "i32", "ptr"] as const,
     ],
     undefined,
@@ -140,8 +141,8 @@ function exportPieces(
           () => f.set(left, i32(pieceElements)),
         );
         f.while(scalar("i32.gt_s", left, i32(0)), () => {
-          const blocks = philoxBlocks(f, block, [key0, key1], stream);
-          f.if(scalar("i32.ge_s", left, i32(philoxElements)), () => {
+          const blocks = philoxBlocks(f, block, [key0, key1], stream, groups);
+          f.if(scalar("i32.ge_s", left, i32(stepElements)), () => {
             const values = blocks.map((random, at) => {
               const given = f.loadVector(source, 16 * at);
               return f.let(transform(f, random, given, threshold, scale));
@@ -149,8 +150,8 @@ function exportPieces(
             values.forEach((value, at) =>
               f.storeVector(result, value, 16 * at)
             );
-            f.add(source, 4 * philoxElements);
-            f.add(result, 4 * philoxElements);
+            f.add(source, 4 * stepElements);
+            f.add(result, 4 * stepElements);
           }, () => {
             blocks.forEach((random, at) =>
               f.storeVector(scratch, random, 16 * at)
@@ -169,8 +170,8 @@ function exportPieces(
               f.add(left, -1);
             });
           });
-          f.add(left, -philoxElements);
-          f.add(block, philoxElements / 4);
+          f.add(left, -stepElements);
+          f.add(block, stepElements / 4);
         });
       });
     },

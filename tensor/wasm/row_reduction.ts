@@ -1,10 +1,10 @@
 /**
  * Sums and maxima of the elements of a row.
  *
- * Every vector of a block has an accumulator of its own, so that additions
- * needn't wait for one another; after the blocks these are stored side by
- * side, which is what makes V8 fuse pairs of them, with all that leads to
- * them, into 256 bits.
+ * The vectors of a block have several accumulators, so that additions needn't
+ * wait for one another. After the blocks these are stored side by side, which
+ * is what makes V8 fuse pairs of them, with all that leads to them, into 256
+ * bits.
  *
  * @module
  */
@@ -18,7 +18,6 @@ import {
 } from "./assembler.ts";
 import { type Elements, forElements, type RowExtent } from "./vector_loop.ts";
 
-const SLOTS = Number((globalThis as any).SLOTS ?? 4);
 /** How elements are combined, and what nothing combines to. */
 interface Reduction {
   readonly initial: number;
@@ -41,18 +40,23 @@ export interface RowLoop {
   readonly extent: RowExtent;
   /** Private memory, 64 bytes for each reduction. */
   readonly scratch: Value;
+  /**
+   * Accumulators of each reduction: 4 where a single row is walked, 2 where
+   * several are walked together and so additions needn't wait anyway.
+   */
+  readonly slots: 2 | 4;
 }
 
 type Write = (elements: Elements, partial: readonly Local[]) => void;
 
 function reduceElements(
   f: FunctionBuilder,
-  { extent, scratch }: RowLoop,
+  { extent, scratch, slots: count }: RowLoop,
   pointers: readonly Local[],
   reductions: readonly Reduction[],
   write: Write,
 ): Local[] {
-  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  const slots = Array.from({ length: count }, (_, slot) => slot);
   const partial = reductions.map(({ initial }) =>
     slots.map(() => f.let(f.constant(initial)))
   );

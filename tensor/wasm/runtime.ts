@@ -9,7 +9,7 @@ import { bytesPerElement } from "../dtype.ts";
 import type { View } from "../device.ts";
 import { formatShape } from "../shape.ts";
 import { ModuleBuilder, type Target } from "./assembler.ts";
-import { Allocator, WasmBuffer } from "./memory.ts";
+import { Allocator, type WasmBuffer } from "./memory.ts";
 import {
   callKernel,
   controlBytes,

@@ -26,7 +26,7 @@ function softmaxModule(target: Target): Uint8Array<ArrayBuffer> {
     undefined,
     (f, x, out, n, begin, end, scratch) => {
       const extent = rowExtent(f, n);
-      const loop = { extent, scratch };
+      const loop = { extent, scratch, slots: 4 as const };
       const row = f.local("i32");
       const [source, result] = [f.local("ptr"), f.local("ptr")];
       f.for(row, begin, end, 1, () => {
@@ -64,7 +64,7 @@ function softmaxModule(target: Target): Uint8Array<ArrayBuffer> {
     undefined,
     (f, y, dy, dx, n, begin, end, scratch) => {
       const extent = rowExtent(f, n);
-      const loop = { extent, scratch };
+      const loop = { extent, scratch, slots: 4 as const };
       const row = f.local("i32");
       const [source, gradient, result] = [
         f.local("ptr"),

@@ -44,7 +44,7 @@ export const controlWords = {
   active: 48,
   /** The smallest non-zero result of a chunk, or 0. */
   result: 64,
-  /** 1 when a kernel threw on a worker. */
+  /** Length of the message when a kernel threw on a worker, or 0. */
   failed: 65,
   /** 1 when workers shall end. */
   closing: 66,
@@ -64,6 +64,10 @@ export const controlDoubles = {
   /** Arguments of the job. */
   arguments: 512,
 } as const;
+
+/** Where a worker leaves the message of an error, and its longest size. */
+const messageAddress = 8192;
+const messageBytes = 4096;
 
 /** Workers that a pool may have; so many words follow `alive`. */
 const maxWorkers = 256;
@@ -185,6 +189,19 @@ function recordResult(words: Int32Array, result: number): void {
   }
 }
 
+/** Tells the caller that a kernel threw here. */
+export function recordFailure(words: Int32Array, error: unknown): void {
+  const text = new TextEncoder().encode(`${error}`).subarray(0, messageBytes);
+  new Uint8Array(words.buffer, messageAddress, text.length).set(text);
+  Atomics.store(words, controlWords.failed, text.length);
+}
+
+function failureOf(words: Int32Array): string {
+  const length = words[controlWords.failed];
+  const text = new Uint8Array(words.buffer, messageAddress, length).slice();
+  return new TextDecoder().decode(text);
+}
+
 /** The worker threads of a device. */
 export class ThreadPool {
   #memory: WebAssembly.Memory;
@@ -273,7 +290,7 @@ export class ThreadPool {
     }
     if (words[controlWords.failed] !== 0) {
       throw new Error(
-        `${kernel.name}: a worker thread failed; this is a bug in a kernel`,
+        `${kernel.name}: a worker thread failed: ${failureOf(words)}`,
       );
     }
   }
@@ -291,6 +308,12 @@ export class ThreadPool {
       memory: this.#memory,
       worker,
       scratch: controlBytes + (worker + 1) * this.#scratchBytes,
+    };
+    // Where workers may not start (Deno without --allow-read), the calling
+    // thread does all the work.
+    started.onerror = (event) => {
+      event.preventDefault();
+      this.#workers = [];
     };
     started.postMessage(start);
     this.#workers[worker] = started;

@@ -10,6 +10,7 @@ import {
   controlDoubles,
   controlWords,
   type KernelFunction,
+  recordFailure,
   runChunks,
   type WorkerStart,
 } from "./threads.ts";
@@ -74,8 +75,7 @@ function work({ memory, worker, scratch }: WorkerStart): void {
         );
       }
     } catch (error) {
-      Atomics.store(words, controlWords.failed, 1);
-      console.error(error);
+      recordFailure(words, error);
     }
     Atomics.sub(words, controlWords.active, 1);
     Atomics.notify(words, controlWords.active);

@@ -17,8 +17,10 @@ import { createReferenceDevice } from "../../tensor/reference/mod.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
 import {
   createRuntime,
+  type Mode,
   type OwnedRuntime,
   type Runtime,
+  type RuntimeOptions,
 } from "../../tensor/wasm/runtime.ts";
 
 /** Kernels with memory that tests fill and read. */
@@ -88,10 +90,11 @@ function wasmSubject<Names extends keyof Kernels>(
   };
 }
 
-/** The targets that kernels are built for, with the options that make them. */
-const targets = {
+/** The targets that kernels are built for. */
+const targets: Record<string, RuntimeOptions & { mode?: Mode }> = {
   "relaxed SIMD": { threads: 1, memory: 1 << 26, relaxed: true },
   "plain SIMD": { threads: 1, memory: 1 << 26, relaxed: false },
+  "turbo": { threads: 1, memory: 1 << 26, relaxed: true, mode: "turbo" },
   "64-bit memory": { threads: 1, memory: 2 ** 32 + 65536, relaxed: true },
   "two threads": { threads: 2, memory: 1 << 26, relaxed: true },
 };
@@ -148,6 +151,7 @@ export function onEveryTarget<Names extends keyof Kernels>(
 ): void {
   for (const [name, options] of Object.entries(targets)) {
     const runtime = createRuntime(options);
+    runtime.mode = options.mode ?? "portable";
     try {
       check(wasmSubject(runtime, create), referenceSubject(), name);
     } finally {

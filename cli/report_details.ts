@@ -1,0 +1,97 @@
+/**
+ * What the report of a run tells beyond its events.
+ *
+ * @module
+ */
+
+import type { ConfigurationRow, ReportDetails, Sample } from "../train/mod.ts";
+import { flagName } from "./option.ts";
+import type { PreparedText } from "./prepare_text.ts";
+import { trainCommand, type TrainValues } from "./train_command.ts";
+
+/** What there is to tell. */
+export interface Told {
+  /** The options. */
+  readonly values: TrainValues;
+  /** The text. */
+  readonly text: PreparedText;
+  /** The folder of the run. */
+  readonly folder: string;
+  /** The device in words. */
+  readonly machine: string;
+  /** What the model wrote. */
+  readonly samples: readonly Sample[];
+}
+
+/** The details of a report. */
+export function reportDetails(
+  { values, text, folder, machine, samples }: Told,
+): ReportDetails {
+  const { corpus, length } = text;
+  return {
+    title: `A GPT of ${values.layers} layer${
+      values.layers === 1 ? "" : "s"
+    } on ${corpus.name}`,
+    machine,
+    corpus: `${corpus.name}, ${formatBytes(corpus.byteLength)}`,
+    bytesPerToken: corpus.byteLength / length,
+    configuration: configurationRows(values),
+    samples,
+    commands: [
+      [generateCall(folder), "Write more text"],
+      [
+        `${resumeCall(folder)} --steps ${2 * values.steps}`,
+        "Train it for longer",
+      ],
+    ],
+  };
+}
+
+/** The options that a run keeps, for its report. */
+function configurationRows(values: TrainValues): ConfigurationRow[] {
+  return Object.entries(trainCommand.options)
+    .filter(([, { lifetime }]) => lifetime !== "session")
+    .map(([name, option]) => {
+      const value = values[name as keyof TrainValues];
+      return {
+        section: option.section,
+        name: flagName(name),
+        value: formatValue(value) ?? option.defaultText ?? "–",
+        help: option.help,
+        changed: JSON.stringify(value) !== JSON.stringify(option.default),
+      };
+    });
+}
+
+/** A value as one would type it; `undefined` where nothing is given. */
+function formatValue(value: unknown): string | undefined {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  const text = Array.isArray(value) ? value.join(", ") : String(value ?? "");
+  return text === "" ? undefined : text;
+}
+
+/** The command that writes text with a run's model. */
+export function generateCall(folder: string): string {
+  return `deno task generate --from ${quote(folder)}`;
+}
+
+/** The command that goes on with a run. */
+export function resumeCall(folder: string): string {
+  return `deno task train --resume ${quote(folder)}`;
+}
+
+/** A path as a shell takes it. */
+function quote(path: string): string {
+  return /^[\w./:-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A size such as `1.2 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  const power = Math.min(
+    units.length - 1,
+    Math.floor(Math.log10(Math.max(1, bytes)) / 3),
+  );
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? value : value.toPrecision(3)} ${units[power]}`;
+}

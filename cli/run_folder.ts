@@ -1,0 +1,94 @@
+/**
+ * Where runs lie: folders in `runs/`, unless the user says otherwise.
+ *
+ * @module
+ */
+
+import { listCheckpoints } from "../train/mod.ts";
+import { metricsPath } from "../train/metrics_file.ts";
+import { UsageError } from "./failure.ts";
+import { nearest } from "./suggestion.ts";
+
+const runsFolder = "runs";
+
+/**
+ * A folder for a new run: `runs/2025-01-31-name`, and a number behind it if
+ * there is one already.
+ */
+export async function newRunFolder(name: string, now: Date): Promise<string> {
+  const day = [now.getFullYear(), now.getMonth() + 1, now.getDate()]
+    .map((part) => String(part).padStart(2, "0")).join("-");
+  const word = name.split("/").at(-1)!.replace(/(?<=.)\.[^.]*$/, "")
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "").slice(0, 40);
+  const base = `${runsFolder}/${day}-${word || "text"}`;
+  for (let i = 1;; i++) {
+    const folder = i === 1 ? base : `${base}-${i}`;
+    if (!await exists(folder)) return folder;
+  }
+}
+
+/** @throws {UsageError} If a folder holds a run. */
+export async function requireNoRun(folder: string): Promise<void> {
+  const isRun = (await listCheckpoints(folder)).length > 0 ||
+    await exists(metricsPath(folder));
+  if (!isRun) return;
+  throw new UsageError(
+    `--out ${folder}: holds a run; go on with it by --resume ${folder}, or ` +
+      `choose another folder`,
+  );
+}
+
+/**
+ * The folder of a run that has a checkpoint.
+ *
+ * @param given A folder, the name of one in `runs/`, or `newest`.
+ * @throws {UsageError} If there is no such run.
+ */
+export async function findRun(option: string, given: string): Promise<string> {
+  if (given === "newest") {
+    const newest = (await listRuns())[0];
+    if (newest !== undefined) return newest;
+    throw new UsageError(
+      `${option}: there is no run in ${runsFolder}/; ` +
+        `make one by deno task train, or name the folder of one`,
+    );
+  }
+  for (const folder of [given, `${runsFolder}/${given}`]) {
+    if ((await listCheckpoints(folder)).length > 0) return folder;
+  }
+  if (await exists(given)) {
+    throw new UsageError(
+      `${option} ${given}: holds no checkpoint of a run`,
+    );
+  }
+  const hint = nearest(given, await listRuns());
+  throw new UsageError(
+    `${option} ${given}: there is no such run` +
+      (hint === undefined ? "" : `; did you mean ${hint}?`),
+  );
+}
+
+/** The runs in `runs/` that have a checkpoint, the newest first. */
+async function listRuns(): Promise<string[]> {
+  const runs: { folder: string; time: number }[] = [];
+  if (!await exists(runsFolder)) return [];
+  for await (const { name, isDirectory } of Deno.readDir(runsFolder)) {
+    const folder = `${runsFolder}/${name}`;
+    if (!isDirectory) continue;
+    const newest = (await listCheckpoints(folder)).at(-1);
+    if (newest === undefined) continue;
+    const { mtime } = await Deno.stat(newest.path);
+    runs.push({ folder, time: mtime?.getTime() ?? 0 });
+  }
+  return runs.sort((a, b) => b.time - a.time).map(({ folder }) => folder);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

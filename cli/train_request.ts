@@ -1,0 +1,156 @@
+/**
+ * What a user asks `deno task train` for: the command line, the configuration
+ * file and the run that goes on, brought together.
+ *
+ * @module
+ */
+
+import { type Checkpoint, loadCheckpoint } from "../train/mod.ts";
+import { UsageError } from "./failure.ts";
+import { flagName } from "./option.ts";
+import {
+  completeOptions,
+  parseArguments,
+  parseConfiguration,
+} from "./parse.ts";
+import { findRun, requireNoRun } from "./run_folder.ts";
+import { trainCommand, type TrainValues } from "./train_command.ts";
+
+const { options } = trainCommand;
+
+/** A run to begin or to go on with. */
+export interface TrainRequest {
+  /** All options. */
+  readonly values: TrainValues;
+  /** What the run goes on from; `undefined` for a new one. */
+  readonly resumed: { folder: string; checkpoint: Checkpoint } | undefined;
+}
+
+/**
+ * Reads a request.
+ *
+ * @throws {UsageError} If options are wrong or don't go together.
+ * @throws {CheckpointError} If the run's checkpoints are damaged.
+ */
+export async function readTrainRequest(
+  args: readonly string[],
+): Promise<TrainRequest> {
+  const given = parseArguments(trainCommand, args);
+  if (given.help) {
+    return { values: completeOptions(trainCommand, given), resumed: undefined };
+  }
+  const file = given.config === undefined
+    ? {}
+    : await readConfiguration(given.config);
+  const asked = { ...file, ...given };
+  if (asked.resume === undefined) {
+    const values = withWarmup(completeOptions(trainCommand, asked));
+    checkCombination(values, asked);
+    if (values.out !== undefined) await requireNoRun(values.out);
+    return { values, resumed: undefined };
+  }
+  if (asked.out !== undefined) {
+    throw new UsageError(
+      `--out ${asked.out} contradicts --resume: a run goes on in its folder`,
+    );
+  }
+  const folder = await findRun("--resume", asked.resume);
+  const checkpoint = await loadCheckpoint(folder);
+  const saved = checkpoint.manifest.settings.options as
+    | Partial<TrainValues>
+    | undefined;
+  if (saved === undefined) {
+    throw new UsageError(
+      `--resume ${folder}: another program than this one made the run`,
+    );
+  }
+  requireSame(folder, saved, asked);
+  const values = completeOptions(trainCommand, saved, asked);
+  checkCombination(values, asked);
+  const { step } = checkpoint.manifest.progress;
+  if (values.steps <= step) {
+    throw new UsageError(
+      `${folder} has done ${step} of ${values.steps} steps; ` +
+        `to go on, give it more: --resume ${folder} --steps ${2 * step}`,
+    );
+  }
+  return { values, resumed: { folder, checkpoint } };
+}
+
+/** The options that a run keeps, for its checkpoints. */
+export function savedOptions(values: TrainValues): Partial<TrainValues> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([name, value]) =>
+      options[name as keyof TrainValues].lifetime !== "session" &&
+      value !== undefined
+    ),
+  );
+}
+
+async function readConfiguration(
+  path: string,
+): Promise<Partial<TrainValues>> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    throw new UsageError(
+      error instanceof Deno.errors.NotFound
+        ? `--config ${path}: there is no such file`
+        : `--config ${path}: ${(error as Error).message}`,
+    );
+  }
+  return parseConfiguration(trainCommand, path, text, [
+    "config",
+    "help",
+    "safe",
+  ]);
+}
+
+function withWarmup(values: TrainValues): TrainValues {
+  const warmup = Math.min(100, Math.floor(values.steps / 10));
+  return { ...values, warmup: values.warmup ?? warmup };
+}
+
+function requireSame(
+  folder: string,
+  saved: Partial<TrainValues>,
+  asked: Partial<TrainValues>,
+): void {
+  for (const [key, value] of Object.entries(asked)) {
+    const name = key as keyof TrainValues;
+    if (options[name].lifetime !== "run") continue;
+    if (JSON.stringify(saved[name]) === JSON.stringify(value)) continue;
+    throw new UsageError(
+      `--${flagName(name)} ${value} contradicts --resume: ${folder} has ` +
+        `${saved[name] ?? "another"}; leave it out, or begin a new run`,
+    );
+  }
+}
+
+/** Refuses options that are right by themselves but not together. */
+function checkCombination(
+  { dim, heads, steps, warmup, tokenizer }: TrainValues,
+  asked: Partial<TrainValues>,
+): void {
+  if (dim % heads !== 0) {
+    const near = [Math.floor(dim / heads), Math.ceil(dim / heads)]
+      .map((times) => times * heads).filter((width) => width > 0);
+    throw new UsageError(
+      `--dim ${dim} isn't a multiple of --heads ${heads}; ` +
+        `${near.join(" and ")} are`.replace(/^(\d+) are$/, "$1 is"),
+    );
+  }
+  if (warmup !== undefined && warmup >= steps) {
+    throw new UsageError(
+      `--warmup ${warmup} leaves nothing of --steps ${steps}; ` +
+        `shorten it or train longer`,
+    );
+  }
+  if (asked.vocabulary !== undefined && tokenizer !== "bpe") {
+    throw new UsageError(
+      `--vocabulary ${asked.vocabulary} is for --tokenizer bpe, not for ` +
+        `${tokenizer}`,
+    );
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * A training run from the first line that is printed to the last.
+ *
+ * @module
+ */
+
+import {
+  type GptConfiguration,
+  gptConfiguration,
+  type GptParameters,
+} from "../models/mod.ts";
+import type { Device } from "../tensor/mod.ts";
+import {
+  adamW,
+  cosineWarmup,
+  gptDecay,
+  gptTask,
+  history,
+  readMetrics,
+  type Sample,
+  type StartEvent,
+  type StopEvent,
+  summarize,
+  type Summary,
+  train,
+  trainingReport,
+  type TrainingRun,
+} from "../train/mod.ts";
+import { formatDuration } from "../train/report.ts";
+import { type Interruption, listenForInterruption } from "./interruption.ts";
+import { describeDevice } from "./open_device.ts";
+import { bold, faint, type Output } from "./output.ts";
+import type { PreparedText } from "./prepare_text.ts";
+import { createProgress } from "./progress.ts";
+import {
+  formatBytes,
+  generateCall,
+  reportDetails,
+  resumeCall,
+} from "./report_details.ts";
+import { newRunFolder } from "./run_folder.ts";
+import type { TrainValues } from "./train_command.ts";
+import { savedOptions, type TrainRequest } from "./train_request.ts";
+import { writeText } from "./write_text.ts";
+
+/** What `--json` prints. */
+export interface TrainingSummary {
+  /** Steps done. */
+  readonly steps: number;
+  /** Smoothed training loss in nats per token. */
+  readonly loss: number;
+  /** Last validation loss in nats per token; NaN if none was measured. */
+  readonly valLoss: number;
+  /** Median duration of a step. */
+  readonly msPerStep: number;
+  /** At this duration. */
+  readonly tokensPerSecond: number;
+  /** Number of trained scalars. */
+  readonly parameters: number;
+  /** Where it ran. */
+  readonly device: string;
+  /** Threads that shared the work. */
+  readonly threads: number;
+  /** How kernels were built. */
+  readonly mode: string;
+}
+
+/** What a session is made of. */
+interface Session {
+  readonly values: TrainValues;
+  readonly text: PreparedText;
+  readonly configuration: GptConfiguration;
+  readonly folder: string;
+  readonly device: Device;
+  readonly output: Output;
+}
+
+/** Trains, prints how it goes, and writes the report. */
+export async function trainAndTell(
+  { values, resumed }: TrainRequest,
+  text: PreparedText,
+  device: Device,
+  output: Output,
+): Promise<TrainingSummary> {
+  const session: Session = {
+    values,
+    text,
+    configuration: gptConfiguration({
+      vocabulary: text.tokenizer.vocabularySize,
+      context: values.seq,
+      width: values.dim,
+      heads: values.heads,
+      layers: values.layers,
+      tied: !values.untied,
+    }),
+    folder: resumed?.folder ?? values.out ??
+      await newRunFolder(text.corpus.name, new Date()),
+    device,
+    output,
+  };
+  const { folder } = session;
+  const before = resumed?.checkpoint.manifest.settings.textBytes;
+  if (resumed && before !== text.corpus.byteLength) {
+    output.write(
+      `Note: the text has changed since the run began: it had ${before} ` +
+        `bytes then, and has ${text.corpus.byteLength} now.\n`,
+    );
+  }
+
+  const progress = createProgress({ ...output, now: () => performance.now() });
+  using interruption = listenForInterruption(() => {
+    progress.end();
+    output.write("Stopping after this step; again to stop at once.\n");
+  });
+  const run = startRun(session, resumed !== undefined, interruption);
+  let start: StartEvent | undefined;
+  let stop: StopEvent | undefined;
+  try {
+    for await (const event of run) {
+      if (event.type === "start") {
+        start = event;
+        writeIntroduction(session, event);
+      }
+      if (event.type === "stop") stop = event;
+      progress.update(event);
+    }
+  } finally {
+    progress.end();
+  }
+
+  const samples = stop?.reason === "interrupted"
+    ? []
+    : await writeSamples(session, run, interruption);
+  const events = await readMetrics(folder);
+  const summary = summarize(history(events));
+  const machine = describeDevice(device);
+  const report = `${folder}/report.html`;
+  await Deno.writeTextFile(
+    report,
+    trainingReport(
+      events,
+      reportDetails({ values, text, folder, machine, samples }),
+    ),
+  );
+  writeEnding(session, summary, stop, report);
+  return {
+    steps: summary.steps,
+    loss: summary.loss,
+    valLoss: summary.validationLoss,
+    msPerStep: summary.millisecondsPerStep,
+    tokensPerSecond: summary.tokensPerSecond,
+    parameters: start?.parameters ?? 0,
+    device: device.name,
+    threads: device.threads,
+    mode: device.mode,
+  };
+}
+
+function startRun(
+  { values, text, configuration, folder, device }: Session,
+  resume: boolean,
+  { signal }: Interruption,
+): TrainingRun<GptParameters> {
+  const { steps, warmup = 0 } = values;
+  const task = gptTask({
+    configuration,
+    tokens: text.split.train,
+    validation: text.split.validation,
+    batch: values.batch,
+    dropout: values.dropout,
+    seed: values.seed,
+    tokenizer: text.tokenizer,
+  });
+  return train(task, {
+    optimizer: adamW({
+      learningRate: values.lr,
+      weightDecay: values.weightDecay,
+      decay: gptDecay,
+    }),
+    schedule: cosineWarmup({ warmup, total: steps }),
+    steps,
+    clipNorm: values.clip,
+    accumulation: values.accumulate,
+    evaluationInterval: values.evaluateEvery,
+    evaluationBatches: values.evaluationBatches,
+    patience: values.patience,
+    folder,
+    checkpointInterval: values.saveEvery,
+    keep: values.keep,
+    resume,
+    settings: {
+      options: savedOptions({
+        ...values,
+        device: device.name as TrainValues["device"],
+      }),
+      textBytes: text.corpus.byteLength,
+    },
+    signal,
+  });
+}
+
+function writeIntroduction(
+  { values, text, folder, device, output }: Session,
+  { step, parameters }: StartEvent,
+): void {
+  const { corpus, tokenizer, length } = text;
+  const { layers, dim, heads } = values;
+  const lines = [
+    [
+      "text",
+      `${corpus.name}, ${formatBytes(corpus.byteLength)}, ` +
+      `${length.toLocaleString("en")} tokens (${tokenizer.name})`,
+    ],
+    [
+      "model",
+      `GPT, layers ${layers}, width ${dim}, heads ${heads}: ` +
+      `${parameters.toLocaleString("en")} parameters`,
+    ],
+    ["device", describeDevice(device)],
+    ["run", step === 0 ? folder : `${folder}, from step ${step} on`],
+  ];
+  for (const [name, value] of lines) {
+    output.write(`${faint(output, name.padEnd(8))}${value}\n`);
+  }
+  output.write("\n");
+}
+
+/** How freely samples are written. */
+const temperature = 0.8;
+/** How many samples the report shows; the first one is printed. */
+const sampleCount = 2;
+
+async function writeSamples(
+  { values, text, configuration, output }: Session,
+  { parameters }: TrainingRun<GptParameters>,
+  { signal }: Interruption,
+): Promise<Sample[]> {
+  if (values.sample === 0) return [];
+  const writer = { configuration, parameters, tokenizer: text.tokenizer };
+  const prompt = samplePrompt(text);
+  const samples: Sample[] = [];
+  output.write(`\n${bold(output, "What the model writes:")}\n`);
+  for (let seed = 0; seed < sampleCount && !signal.aborted; seed++) {
+    const options = { count: values.sample, temperature, seed };
+    let written = "";
+    for await (const piece of writeText(writer, prompt, options)) {
+      written += piece;
+      if (seed === 0) output.write(piece);
+      if (signal.aborted) break;
+    }
+    samples.push({ prompt, text: written });
+  }
+  output.write("\n");
+  return samples;
+}
+
+/** A new line, where the tokenizer knows it; else a token of the text. */
+function samplePrompt({ tokenizer, split }: PreparedText): string {
+  try {
+    tokenizer.encode("\n");
+    return "\n";
+  } catch {
+    const first = new Int32Array(1);
+    split.validation.read(0, first);
+    return tokenizer.decode(first);
+  }
+}
+
+function writeEnding(
+  { values, folder, output }: Session,
+  summary: Summary,
+  stop: StopEvent | undefined,
+  report: string,
+): void {
+  const loss = (value: number): string =>
+    Number.isFinite(value) ? value.toFixed(3) : "–";
+  const parts = [
+    `${summary.steps.toLocaleString("en")} steps`,
+    `loss ${loss(summary.loss)}`,
+    `validation ${loss(summary.validationLoss)}`,
+    formatDuration(summary.trainingSeconds),
+    `${Math.round(summary.tokensPerSecond).toLocaleString("en")} tokens/s`,
+  ];
+  output.write(`\n${bold(output, parts.join("   "))}\n`);
+  const lines = [["report", report]];
+  if (stop?.reason === "interrupted") {
+    lines.push(["resume", resumeCall(folder)]);
+    output.write(
+      `Stopped after step ${summary.steps} of ${values.steps}; ` +
+        `everything is saved.\n`,
+    );
+  } else {
+    if (stop?.reason === "early") {
+      output.write("Stopped early: the validation loss no longer falls.\n");
+    }
+    lines.push(["write", generateCall(folder)]);
+  }
+  for (const [name, value] of lines) {
+    output.write(`${faint(output, name.padEnd(8))}${value}\n`);
+  }
+}

@@ -1,0 +1,293 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  bytePairTokenizer,
+  formatBytePairFiles,
+  loadBytePairTokenizer,
+  parseBytePairFiles,
+  readText,
+  textCorpus,
+  trainBytePairEncoding,
+} from "../../data/mod.ts";
+import { goldenFolder, goldenJson, goldenMissing } from "../golden.ts";
+
+const ignore = goldenMissing;
+const golden = `${goldenFolder}/tokenizer`;
+
+interface Sample {
+  text: string;
+  ids: number[];
+}
+
+interface Samples {
+  samples: Sample[];
+  withSpecial: Sample[];
+  withoutSpecial: Sample[];
+  partialDecode: Sample[];
+}
+
+function readSamples(): Samples {
+  return goldenJson("tokenizer/samples.json");
+}
+
+Deno.test({
+  name: "golden: GPT-2's ids, exactly",
+  ignore,
+  fn: async () => {
+    const tokenizer = await loadBytePairTokenizer(golden);
+    const { samples, withSpecial, withoutSpecial } = readSamples();
+    for (const { text, ids } of [...samples, ...withoutSpecial]) {
+      assertEquals([...tokenizer.encode(text)], ids, JSON.stringify(text));
+      assertEquals(tokenizer.decode(ids), text);
+    }
+    for (const { text, ids } of withSpecial) {
+      assertEquals([...tokenizer.encode(text, { special: true })], ids);
+      assertEquals(tokenizer.decode(ids), text);
+    }
+  },
+});
+
+Deno.test({
+  name: "golden: partial characters decode to U+FFFD, whole and streamed",
+  ignore,
+  fn: async () => {
+    const tokenizer = await loadBytePairTokenizer(golden);
+    const { samples, withSpecial, partialDecode } = readSamples();
+    for (
+      const { text, ids } of [...samples, ...withSpecial, ...partialDecode]
+    ) {
+      assertEquals(tokenizer.decode(ids), text);
+      const decoder = tokenizer.decoder();
+      let streamed = "";
+      for (const id of ids) streamed += decoder.push(id);
+      assertEquals(streamed + decoder.flush(), text);
+    }
+  },
+});
+
+Deno.test({
+  name: "golden: the two files come back",
+  ignore,
+  fn: async () => {
+    const tokenizer = await loadBytePairTokenizer(golden);
+    const files = formatBytePairFiles(tokenizer);
+    const merges = await Deno.readTextFile(`${golden}/merges.txt`);
+    assertEquals(files.merges.trimEnd(), merges.trimEnd());
+    const vocabulary = await Deno.readTextFile(`${golden}/vocab.json`);
+    assertEquals(JSON.parse(files.vocabulary), JSON.parse(vocabulary));
+  },
+});
+
+/** Numbers that look random, from 0 up to but not including `count`. */
+function generator(seed: number): (count: number) => number {
+  let state = seed;
+  return (count) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * count);
+  };
+}
+
+function randomText(seed: number, alphabet: string, length: number): string {
+  const below = generator(seed);
+  const characters = Array.from(alphabet);
+  return Array.from({ length }, () => characters[below(characters.length)])
+    .join("");
+}
+
+/** GPT-2's `bpe`: all pairs of the lowest rank, then again. */
+function mergePlainly(tokens: string[], merges: readonly string[]): string[] {
+  for (;;) {
+    const ranks = tokens.slice(1).map((right, i) => {
+      const rank = merges.indexOf(`${tokens[i]} ${right}`);
+      return rank === -1 ? Infinity : rank;
+    });
+    const rank = Math.min(...ranks);
+    if (rank === Infinity) return tokens;
+    tokens = replacePair(tokens, merges[rank]);
+  }
+}
+
+function replacePair(tokens: readonly string[], merge: string): string[] {
+  const replaced: string[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    const isPair = `${tokens[i]} ${tokens[i + 1]}` === merge;
+    replaced.push(isPair ? tokens[i] + tokens[++i] : tokens[i]);
+  }
+  return replaced;
+}
+
+/** The tokens of the 256 bytes in GPT-2's alphabet, from a trained tokenizer. */
+const { vocabulary: byteVocabulary } =
+  (await trainBytePairEncoding("", { vocabularySize: 256 })).toJSON();
+
+Deno.test("merging follows the ranks, whatever their order", () => {
+  const below = generator(1);
+  for (let trial = 0; trial < 60; trial++) {
+    // Random merges over a, b, c, in random order of rank, some of which make
+    // the same token: no trained vocabulary has these, a file could.
+    const tokens = ["a", "b", "c"];
+    const merges = new Set<string>();
+    for (let i = 0; i < 12; i++) {
+      const left = tokens[below(tokens.length)];
+      const right = tokens[below(tokens.length)];
+      if (left.length + right.length > 6) continue;
+      merges.add(`${left} ${right}`);
+      tokens.push(left + right);
+    }
+    const order = [...merges].sort(() => below(3) - 1);
+    const added = [...new Set(tokens)].filter((token) => token.length > 1);
+    const vocabulary = {
+      ...byteVocabulary,
+      ...Object.fromEntries(added.map((token, i) => [token, 256 + i])),
+    };
+    const tokenizer = bytePairTokenizer({ vocabulary, merges: order });
+    const text = randomText(trial, "aabc", 40);
+    const expected = mergePlainly([...text], order);
+    assertEquals(
+      [...tokenizer.encode(text)].map((id) => tokenizer.decode([id])),
+      expected,
+    );
+  }
+});
+
+/** Learns merges with a full count for each, from pieces without spaces. */
+function trainPlainly(words: readonly string[], size: number): string[] {
+  const idOf = new Map(Object.entries(byteVocabulary));
+  const merges: string[] = [];
+  const refused = new Set<string>();
+  let pieces = words.map((word) => [...word]);
+  while (idOf.size < size) {
+    const counts = new Map<string, number>();
+    for (const piece of pieces) {
+      for (let i = 0; i + 1 < piece.length; i++) {
+        const pair = `${piece[i]} ${piece[i + 1]}`;
+        if (!refused.has(pair)) counts.set(pair, (counts.get(pair) ?? 0) + 1);
+      }
+    }
+    const key = (pair: string): number[] =>
+      pair.split(" ").map((token) => idOf.get(token) ?? -1);
+    const [best] = [...counts].sort(([a, countA], [b, countB]) => {
+      const [leftA, rightA] = key(a);
+      const [leftB, rightB] = key(b);
+      return countB - countA || leftA - leftB || rightA - rightB;
+    });
+    if (best === undefined || best[1] < 2) break;
+    const token = best[0].replace(" ", "");
+    if (idOf.has(token)) {
+      refused.add(best[0]);
+      continue;
+    }
+    idOf.set(token, idOf.size);
+    merges.push(best[0]);
+    pieces = pieces.map((piece) => replacePair(piece, best[0]));
+  }
+  return merges;
+}
+
+Deno.test("training counts as a full recount would", async () => {
+  for (let seed = 0; seed < 25; seed++) {
+    const alphabet = seed % 2 === 0 ? "ab,," : "abcde,";
+    const words = randomText(seed, alphabet, 400).match(/[a-e]+|,+/g) ?? [];
+    const tokenizer = await trainBytePairEncoding(words, {
+      vocabularySize: 330,
+    });
+    assertEquals(tokenizer.toJSON().merges, trainPlainly(words, 330));
+  }
+});
+
+const prose =
+  "It's a truth universally acknowledged, that 1 man in 10 doesn't know.\n" +
+  "  Die Größe — 東京タワー、333メートル — \u{1F5FC}\u{1F5FC} isn't 'relevant'.\n\n\t";
+
+Deno.test("a trained encoding compresses, and is the same each time", async () => {
+  const options = { vocabularySize: 320 };
+  const text = prose.repeat(20);
+  const tokenizer = await trainBytePairEncoding(text, options);
+  assertEquals(tokenizer.vocabularySize, 320);
+  const ids = tokenizer.encode(prose);
+  assertEquals(tokenizer.decode(ids), prose);
+  assert(ids.length < new TextEncoder().encode(prose).length / 2);
+  const again = await trainBytePairEncoding(text, options);
+  assertEquals(again.toJSON(), tokenizer.toJSON());
+});
+
+Deno.test("training stops where no pair occurs twice", async () => {
+  const tokenizer = await trainBytePairEncoding("abab", {
+    vocabularySize: 1000,
+  });
+  assertEquals(tokenizer.toJSON().merges, ["a b"]);
+  assertEquals(tokenizer.vocabularySize, 257);
+});
+
+Deno.test("training needs an id for each byte", async () => {
+  for (const vocabularySize of [255, 300.5, NaN]) {
+    await assertRejects(
+      () => trainBytePairEncoding("text", { vocabularySize }),
+      RangeError,
+      "at least 256",
+    );
+  }
+});
+
+Deno.test("tokens named like properties of objects are tokens", async () => {
+  const text = "__proto__ constructor ".repeat(30);
+  const tokenizer = await trainBytePairEncoding(text, { vocabularySize: 290 });
+  const copy = parseBytePairFiles(formatBytePairFiles(tokenizer));
+  assertEquals(copy.encode(text), tokenizer.encode(text));
+  assertEquals(copy.decode(copy.encode(text)), text);
+});
+
+Deno.test("chunks of any size give the ids of the whole text", async () => {
+  const texts = [
+    prose.repeat(3),
+    randomText(
+      1,
+      "ab'slredvmt 1 2\n\t\u3000.,'é東\u0301\u{20000}\u{1F5FC}",
+      700,
+    ),
+    randomText(2, "a' \n1", 500),
+    "no_place_to_cut_in_".replaceAll("_", "") + "é".repeat(100),
+    " ".repeat(100) + "a" + "\n".repeat(50),
+  ];
+  const merged = [...texts, ...texts].join(" ");
+  const tokenizer = await trainBytePairEncoding(merged, {
+    vocabularySize: 600,
+  });
+  for (const text of texts) {
+    const whole = [...tokenizer.encode(text)];
+    for (const chunkBytes of [1, 2, 3, 5, 8, 21, 144, 10_000]) {
+      const ids: number[] = [];
+      for await (const chunk of readText(textCorpus("", text), chunkBytes)) {
+        ids.push(...tokenizer.encode(chunk));
+      }
+      assertEquals(ids, whole);
+    }
+  }
+});
+
+Deno.test("a long piece doesn't take quadratic time", async () => {
+  const text = "abcdefghij".repeat(10);
+  const tokenizer = await trainBytePairEncoding(text, { vocabularySize: 300 });
+  const piece = text.repeat(2_000);
+  const start = performance.now();
+  const ids = tokenizer.encode(piece);
+  // 0.2 s where measured; quadratic time would be minutes.
+  assert(performance.now() - start < 5_000);
+  assertEquals(tokenizer.decode(ids), piece);
+});
+
+Deno.test("mistakes in vocabulary and merges are named", () => {
+  const make = (
+    extra: Record<string, number>,
+    merges: readonly string[],
+  ) =>
+  () =>
+    bytePairTokenizer({ vocabulary: { ...byteVocabulary, ...extra }, merges });
+  assertThrows(make({ ab: 300 }, []), RangeError, `"ab" has the id 300`);
+  assertThrows(make({ ab: 7 }, []), RangeError, "once");
+  assertThrows(make({}, ["a b"]), RangeError, `merge 0, "a b"`);
+  assertThrows(make({ ab: 256 }, ["a b", "ab"]), RangeError, "merge 1");
+  const lacking = { vocabulary: { a: 0 }, merges: [] };
+  assertThrows(() => bytePairTokenizer(lacking), RangeError, "byte 0");
+  const parse = () => parseBytePairFiles({ vocabulary: "[]", merges: "" });
+  assertThrows(parse, SyntaxError, "vocab.json");
+});

@@ -1,0 +1,55 @@
+/** A GPT that trains in milliseconds, with everything that resuming must mind. */
+
+import { byteTokenizer, tokensInMemory } from "../../data/mod.ts";
+import { gptConfiguration, type GptParameters } from "../../models/mod.ts";
+import {
+  adamW,
+  cosineWarmup,
+  gptDecay,
+  gptTask,
+  type TrainingTask,
+  type TrainOptions,
+} from "../../train/mod.ts";
+
+const text = "to be, or not to be, that is the question: ".repeat(8);
+
+/** Two layers, dropout, validation data. */
+export function tinyGpt(seed = 3): TrainingTask<GptParameters> {
+  const bytes = new TextEncoder().encode(text);
+  return gptTask({
+    configuration: gptConfiguration({
+      vocabulary: 256,
+      context: 8,
+      width: 8,
+      heads: 2,
+      layers: 2,
+    }),
+    tokens: tokensInMemory(bytes),
+    validation: tokensInMemory(bytes.subarray(0, 100)),
+    batch: 2,
+    dropout: 0.2,
+    seed,
+    tokenizer: byteTokenizer,
+  });
+}
+
+/** AdamW with decay, schedule, clipping and accumulation. */
+export function tinyOptions(
+  steps: number,
+  more: Partial<TrainOptions> = {},
+): TrainOptions {
+  return {
+    optimizer: adamW({
+      learningRate: 1e-2,
+      weightDecay: 0.1,
+      decay: gptDecay,
+    }),
+    schedule: cosineWarmup({ warmup: 2, total: 20 }),
+    clipNorm: 1,
+    accumulation: 2,
+    evaluationInterval: 4,
+    evaluationBatches: 2,
+    steps,
+    ...more,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Training: optimizers, schedules, the loop, checkpoints, metrics and reports.
+ *
+ * @example Train a small GPT
+ * ```ts
+ * import { tokensInMemory } from "@layerbraid/layerbraid/data";
+ * import { gptConfiguration } from "@layerbraid/layerbraid/models";
+ * import { device } from "@layerbraid/layerbraid/tensor";
+ * import { adamW, gptDecay, gptTask, train } from "@layerbraid/layerbraid/train";
+ *
+ * await device("wasm", { threads: 1 });
+ * const bytes = new TextEncoder().encode("to be, or not to be. ".repeat(20));
+ * const task = gptTask({
+ *   configuration: gptConfiguration({
+ *     vocabulary: 256,
+ *     context: 16,
+ *     width: 16,
+ *     heads: 2,
+ *     layers: 1,
+ *   }),
+ *   tokens: tokensInMemory(bytes),
+ *   batch: 4,
+ * });
+ * const optimizer = adamW({ learningRate: 1e-2, decay: gptDecay });
+ * for await (const event of train(task, { optimizer, steps: 3 })) {
+ *   if (event.type === "step") console.log(event.step, event.loss); // 1 5.5…
+ * }
+ * ```
+ *
+ * @module
+ */
+
+export * from "./event.ts";
+export * from "./task.ts";
+export * from "./train_options.ts";
+export * from "./loop.ts";
+export * from "./gpt_task.ts";
+export * from "./non_finite.ts";
+export {
+  type Checkpoint,
+  type CheckpointPlace,
+  listCheckpoints,
+  loadCheckpoint,
+} from "./checkpoint.ts";
+export {
+  CheckpointError,
+  type Manifest,
+  type ManifestFile,
+  type Progress,
+  type TrainingNumbers,
+} from "./manifest.ts";
+export type { HostArrays } from "./host_tensors.ts";
+export { metricsPath, readMetrics } from "./metrics_file.ts";
+export * from "./device_from_environment.ts";
+export { version } from "./version.ts";
+
+export {
+  type LeafUpdate,
+  type Optimizer,
+  optimizerOf,
+  type OptimizerRule,
+  type OptimizerState,
+  type Slots,
+  type Updated,
+  type UpdateOptions,
+} from "./optimizer.ts";
+export type { NamePredicate, Predicate } from "./optimizer_options.ts";
+export * from "./adafactor.ts";
+export * from "./adam.ts";
+export * from "./lars.ts";
+export * from "./sgd.ts";
+export * from "./schedule.ts";
+export * from "./gradient_accumulation.ts";
+export * from "./gradient_clipping.ts";
+
+export { type History, history, summarize, type Summary } from "./history.ts";
+export {
+  type ConfigurationRow,
+  type ReportDetails,
+  type Sample,
+  trainingReport,
+} from "./report.ts";
