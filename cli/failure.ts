@@ -43,7 +43,8 @@ export function describeFailure(
   error: unknown,
 ): { line: string; exitCode: number } {
   const message = error instanceof Error ? error.message : String(error);
-  const line = `${name}: ${message.replaceAll(/\s*\n\s*/g, " ").trim()}`;
+  const words = message.replaceAll(/\s*\n\s*/g, " ").trim();
+  const line = words.startsWith(`${name}: `) ? words : `${name}: ${words}`;
   const isMistake = error instanceof UsageError || error instanceof CorpusError;
   return { line, exitCode: isMistake ? usageExitCode : failureExitCode };
 }

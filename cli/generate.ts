@@ -14,7 +14,7 @@ import { generateCommand, type GenerateValues } from "./generate_command.ts";
 import { helpText } from "./help.ts";
 import { listenForInterruption } from "./interruption.ts";
 import { openDevice } from "./open_device.ts";
-import { bold, openOutput } from "./output.ts";
+import { bold, openOutput, printable } from "./output.ts";
 import { completeOptions, parseArguments } from "./parse.ts";
 import { findRun } from "./run_folder.ts";
 import { type Writer, writeText } from "./write_text.ts";
@@ -61,7 +61,7 @@ async function writeWith(
   using interruption = listenForInterruption(() => {});
   output.write(bold(output, prompt));
   for await (const piece of writeText(writer, prompt, options)) {
-    output.write(piece);
+    output.write(output.columns === undefined ? piece : printable(piece));
     if (interruption.signal.aborted) break;
   }
   output.write("\n");

@@ -51,16 +51,21 @@ export type OptionValues<Table> = {
 };
 
 /** What every option says. */
-interface Description<T> {
+export interface Description<T> {
+  /** As in {@linkcode Option}. */
   readonly help: string;
+  /** As in {@linkcode Option}. */
   readonly default: T;
+  /** As in {@linkcode Option}; by default the default as it is. */
   readonly defaultText?: string;
+  /** As in {@linkcode Option}; by default it stands for the kind of value. */
   readonly placeholder?: string;
+  /** As in {@linkcode Option}. */
   readonly bare?: T;
 }
 
 /** The ends of a range of numbers; missing ones are infinite. */
-interface Range {
+export interface Range {
   /** The smallest number. */
   readonly least?: number;
   /** The greatest number. */

@@ -38,3 +38,8 @@ export function bold({ colours }: Output, text: string): string {
 export function faint({ colours }: Output, text: string): string {
   return colours ? `\x1b[2m${text}\x1b[22m` : text;
 }
+
+/** A text without the control characters that could confuse a terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD");
+}

@@ -27,7 +27,11 @@ export async function newRunFolder(name: string, now: Date): Promise<string> {
   }
 }
 
-/** @throws {UsageError} If a folder holds a run. */
+/**
+ * Makes sure that a folder is free for a new run.
+ *
+ * @throws {UsageError} If it holds a run.
+ */
 export async function requireNoRun(folder: string): Promise<void> {
   const isRun = (await listCheckpoints(folder)).length > 0 ||
     await exists(metricsPath(folder));

@@ -44,7 +44,7 @@ export async function readTrainRequest(
     : await readConfiguration(given.config);
   const asked = { ...file, ...given };
   if (asked.resume === undefined) {
-    const values = withWarmup(completeOptions(trainCommand, asked));
+    const values = completeOptions(trainCommand, asked);
     checkCombination(values, asked);
     if (values.out !== undefined) await requireNoRun(values.out);
     return { values, resumed: undefined };
@@ -107,9 +107,11 @@ async function readConfiguration(
   ]);
 }
 
-function withWarmup(values: TrainValues): TrainValues {
-  const warmup = Math.min(100, Math.floor(values.steps / 10));
-  return { ...values, warmup: values.warmup ?? warmup };
+/** Steps of the warm-up: as given, else as the help says. */
+export function warmupSteps(
+  { warmup, steps }: Pick<TrainValues, "warmup" | "steps">,
+): number {
+  return warmup ?? Math.min(100, Math.floor(steps / 10));
 }
 
 function requireSame(
@@ -141,7 +143,7 @@ function checkCombination(
         `${near.join(" and ")} are`.replace(/^(\d+) are$/, "$1 is"),
     );
   }
-  if (warmup !== undefined && warmup >= steps) {
+  if (warmupSteps({ warmup, steps }) >= steps) {
     throw new UsageError(
       `--warmup ${warmup} leaves nothing of --steps ${steps}; ` +
         `shorten it or train longer`,

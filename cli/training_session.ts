@@ -29,7 +29,7 @@ import {
 import { formatDuration } from "../train/report.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
 import { describeDevice } from "./open_device.ts";
-import { bold, faint, type Output } from "./output.ts";
+import { bold, faint, type Output, printable } from "./output.ts";
 import type { PreparedText } from "./prepare_text.ts";
 import { createProgress } from "./progress.ts";
 import {
@@ -40,7 +40,11 @@ import {
 } from "./report_details.ts";
 import { newRunFolder } from "./run_folder.ts";
 import type { TrainValues } from "./train_command.ts";
-import { savedOptions, type TrainRequest } from "./train_request.ts";
+import {
+  savedOptions,
+  type TrainRequest,
+  warmupSteps,
+} from "./train_request.ts";
 import { writeText } from "./write_text.ts";
 
 /** What `--json` prints. */
@@ -161,7 +165,7 @@ function startRun(
   resume: boolean,
   { signal }: Interruption,
 ): TrainingRun<GptParameters> {
-  const { steps, warmup = 0 } = values;
+  const { steps } = values;
   const task = gptTask({
     configuration,
     tokens: text.split.train,
@@ -177,7 +181,7 @@ function startRun(
       weightDecay: values.weightDecay,
       decay: gptDecay,
     }),
-    schedule: cosineWarmup({ warmup, total: steps }),
+    schedule: cosineWarmup({ warmup: warmupSteps(values), total: steps }),
     steps,
     clipNorm: values.clip,
     accumulation: values.accumulate,
@@ -245,7 +249,7 @@ async function writeSamples(
     let written = "";
     for await (const piece of writeText(writer, prompt, options)) {
       written += piece;
-      if (seed === 0) output.write(piece);
+      if (seed === 0) output.write(printable(piece));
       if (signal.aborted) break;
     }
     samples.push({ prompt, text: written });

@@ -117,7 +117,10 @@ ${commands(details)}
 `;
 }
 
-/** A text with the characters replaced that mean something in HTML. */
+/**
+ * A text with the characters replaced that mean something in HTML, or are
+ * forbidden in it.
+ */
 export function escapeHtml(text: string): string {
   const names: Record<string, string> = {
     "&": "&amp;",
@@ -126,7 +129,9 @@ export function escapeHtml(text: string): string {
     '"': "&quot;",
     "'": "&#39;",
   };
-  return text.replaceAll(/[&<>"']/g, (character) => names[character]);
+  return text
+    .replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD")
+    .replaceAll(/[&<>"']/g, (character) => names[character]);
 }
 
 /** A duration in words, such as `2 min 5 s`. */

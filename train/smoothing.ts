@@ -6,7 +6,7 @@
 
 /**
  * Takes values one by one and returns a moving average after each. It
- * remembers about the last tenth of them, at most `memory`, so that it follows
+ * remembers about the last twentieth of them, at most `memory`, so that it follows
  * a loss that falls fast at first.
  *
  * @param memory How many values count at most, ≥ 1.
@@ -21,7 +21,7 @@ export function movingAverage(memory = 50): (value: number) => number {
   let count = 0;
   let average = 0;
   return (value) => {
-    average += (value - average) / Math.min(memory, 1 + count++ / 10);
+    average += (value - average) / Math.min(memory, 1 + count++ / 20);
     return average;
   };
 }

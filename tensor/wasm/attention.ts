@@ -14,7 +14,14 @@
  */
 
 import type { AttentionArguments, Kernels, View } from "../device.ts";
-import { f32, i32, ModuleBuilder, scalar, type Target } from "./assembler.ts";
+import { f32, i32, ModuleBuilder, type Target } from "./assembler.ts";
+import {
+  ceilingDivide,
+  plus,
+  product,
+  quotient,
+  remainder,
+} from "./integer.ts";
 import { emitAttentionBackward } from "./attention_backward.ts";
 import {
   AttentionFrame,
@@ -28,7 +35,7 @@ import {
   viewFields,
   withJob,
 } from "./attention_job.ts";
-import { ceilingDivide, product, type Tile, tileOf } from "./gemm.ts";
+import { type Tile, tileOf } from "./gemm.ts";
 import type { Kernel, Runtime } from "./runtime.ts";
 
 /** Queries in a block, at most; fewer where a diagonal cuts blocks. */
@@ -63,14 +70,13 @@ function emitAttention(
       const [item, at] = [f.local("i32"), f.local("ptr")];
       const [factors, factor] = [f.local("ptr"), f.local("ptr")];
       f.for(item, begin, end, 1, () => {
-        frame.setHead(scalar("i32.div_u", item, blocks));
-        const block = scalar("i32.rem_u", item, blocks);
+        frame.setHead(quotient(item, blocks));
+        const block = remainder(item, blocks);
         frame.setBlock(product(block, frame.rowBlock));
         frame.packHead([keys, values]);
         frame.scores(query, keys, bias, keep);
 
-        const rowOfHeads = scalar(
-          "i32.add",
+        const rowOfHeads = plus(
           product(frame.batchHead, frame.queries),
           frame.first,
         );

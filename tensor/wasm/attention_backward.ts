@@ -14,13 +14,14 @@
  */
 
 import { f32, i32, type ModuleBuilder, scalar } from "./assembler.ts";
+import { bitOr, minus, plus, product, quotient } from "./integer.ts";
 import {
   AttentionFrame,
   type AttentionFunctions,
   type HeadTensor,
   type Packing,
 } from "./attention_frame.ts";
-import { product, productFlags } from "./gemm.ts";
+import { productFlags } from "./gemm.ts";
 
 /** Adds the kernel to a module. */
 export function emitAttentionBackward(
@@ -74,7 +75,7 @@ export function emitAttentionBackward(
         const none = f.pointer(0);
         f.run(
           gemm.multiply,
-          scalar("i32.or", flags, i32(productFlags.columns)),
+          bitOr(flags, productFlags.columns),
           ...[frame.part(part), frame.scoreRow, f.pointer(4 * gemm.tile.rows)],
           ...[packed, f.pointer(4 * columns)],
           f.times(frame.rows, 4 * columns),
@@ -86,11 +87,7 @@ export function emitAttentionBackward(
       f.for(item, begin, end, 1, () => {
         frame.setHead(item);
         frame.packHead([keys, values, keyRows]);
-        const blocks = scalar(
-          "i32.div_u",
-          scalar("i32.sub", frame.queries, i32(1)),
-          frame.rowBlock,
-        );
+        const blocks = quotient(minus(frame.queries, 1), frame.rowBlock);
         f.set(first, i32(0));
         f.if(
           frame.queries,
@@ -109,14 +106,13 @@ export function emitAttentionBackward(
             outRow: frame.scoreRow,
             alpha: f32(1),
           });
-          const rowOfHeads = scalar(
-            "i32.add",
+          const rowOfHeads = plus(
             product(frame.batchHead, frame.queries),
             first,
           );
           f.set(at, f.offset(logSumExp, f.times(rowOfHeads, 4)));
           frame.forRows(() => {
-            const position = f.let(scalar("i32.add", first, frame.row));
+            const position = f.let(plus(first, frame.row));
             f.set(
               mean,
               f.call(
@@ -148,7 +144,7 @@ export function emitAttentionBackward(
           });
           f.set(flags, i32(productFlags.residual));
           f.set(more, scalar("i32.gt_s", first, i32(0)));
-          f.add(first, scalar("i32.sub", i32(0), frame.rowBlock));
+          f.add(first, minus(i32(0), frame.rowBlock));
         });
       });
     },

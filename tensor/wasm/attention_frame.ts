@@ -16,20 +16,22 @@ import {
   type Value,
 } from "./assembler.ts";
 import {
+  bitAnd,
+  minimum,
+  minus,
+  plus,
+  product,
+  quotient,
+  remainder,
+} from "./integer.ts";
+import {
   type JobReader,
   jobReader,
   type ScratchPart,
   scratchParts,
 } from "./attention_job.ts";
 import { emitRowFunctions, type RowFunctions } from "./attention_rows.ts";
-import {
-  emitGemm,
-  type Gemm,
-  minimum,
-  product,
-  productFlags,
-  type Tile,
-} from "./gemm.ts";
+import { emitGemm, type Gemm, productFlags, type Tile } from "./gemm.ts";
 
 /** The functions that both kernels call. */
 export interface AttentionFunctions {
@@ -80,9 +82,6 @@ export interface Operands {
   readonly outRow: Value;
   readonly alpha: Value;
 }
-
-const sub = (a: Value, b: Value): Value => scalar("i32.sub", a, b);
-const plus = (a: Value, b: Value): Value => scalar("i32.add", a, b);
 
 /** Locals of an attention kernel, and emitters that use them. */
 export class AttentionFrame {
@@ -193,8 +192,8 @@ export class AttentionFrame {
   setHead(batchHead: Value): void {
     const { f } = this;
     f.set(this.batchHead, batchHead);
-    f.set(this.batch, scalar("i32.div_u", this.batchHead, this.heads));
-    f.set(this.head, scalar("i32.rem_u", this.batchHead, this.heads));
+    f.set(this.batch, quotient(this.batchHead, this.heads));
+    f.set(this.head, remainder(this.batchHead, this.heads));
     for (const { base, batch, head, now } of this.#tensors) {
       f.set(now, f.offset(base, f.times(this.batch, batch)));
       f.add(now, f.times(this.head, head));
@@ -205,14 +204,14 @@ export class AttentionFrame {
   setBlock(first: Value): void {
     const { f } = this;
     f.set(this.first, first);
-    f.set(this.rows, minimum(this.rowBlock, sub(this.queries, this.first)));
+    f.set(this.rows, minimum(this.rowBlock, minus(this.queries, this.first)));
     f.set(this.reach, this.#reachOf(plus(this.first, this.rows)));
   }
 
   /** How many keys the queries before `end` see. */
   #reachOf(end: Value): Value {
     const { f } = this;
-    const seen = f.let(plus(end, sub(this.keys, this.queries)));
+    const seen = f.let(plus(end, minus(this.keys, this.queries)));
     const positive = choose(
       scalar("i32.gt_s", seen, i32(0)),
       seen,
@@ -232,7 +231,7 @@ export class AttentionFrame {
   packHead(packings: readonly Packing[]): void {
     const { f } = this;
     const isNew = scalar("i32.ne", this.batchHead, this.#packedHead);
-    f.if(scalar("i32.and", this.#resident, isNew), () => {
+    f.if(bitAnd(this.#resident, isNew), () => {
       for (const packing of packings) {
         this.#forChunks(this.keys, (chunk, first) => {
           this.#pack(packing, chunk, first);
@@ -251,7 +250,7 @@ export class AttentionFrame {
     const [chunk, first] = [f.let(i32(0)), f.let(i32(0))];
     const [count, more] = [f.local("i32"), f.let(i32(1))];
     f.while(more, () => {
-      f.set(count, minimum(this.#chunkKeys, sub(keys, first)));
+      f.set(count, minimum(this.#chunkKeys, minus(keys, first)));
       body(chunk, first, count);
       f.add(chunk, 1);
       f.add(first, this.#chunkKeys);
@@ -270,7 +269,7 @@ export class AttentionFrame {
 
   /** Keys of a chunk that are packed, whether or not a block sees them. */
   #keysFrom(first: Local): Value {
-    return minimum(this.#chunkKeys, sub(this.keys, first));
+    return minimum(this.#chunkKeys, minus(this.keys, first));
   }
 
   #pack(packing: Packing, chunk: Local, first: Local): void {
@@ -354,7 +353,7 @@ export class AttentionFrame {
     f.for(this.row, i32(0), this.rows, 1, () => {
       f.set(
         this.valid,
-        this.#reachOf(plus(plus(this.first, this.row), i32(1))),
+        this.#reachOf(plus(plus(this.first, this.row), 1)),
       );
       body();
     });
@@ -378,11 +377,7 @@ export class AttentionFrame {
     const hasKeep = read.integer("hasKeep");
     const biasStep = read.stride("biasColumn");
     const keepStep = read.stride("keepColumn", 1);
-    const isAddend = f.let(scalar(
-      "i32.and",
-      hasBias,
-      read.isOne("biasColumn"),
-    ));
+    const isAddend = f.let(bitAnd(hasBias, read.isOne("biasColumn")));
     this.timesKeys(keys, {
       flags: choose(isAddend, i32(productFlags.residual), i32(0)),
       left: this.rowOf(query, this.first),
@@ -391,7 +386,7 @@ export class AttentionFrame {
       outRow: this.scoreRow,
       alpha: this.scale,
     }, { address: this.rowOf(bias, this.first), row: bias.row });
-    const isLeft = scalar("i32.and", hasBias, scalar("i32.eqz", isAddend));
+    const isLeft = bitAnd(hasBias, scalar("i32.eqz", isAddend));
     const queryRow = (): Value => plus(this.first, this.row);
     f.if(isLeft, () =>
       this.forRows(() =>
@@ -431,18 +426,18 @@ export class AttentionFrame {
     const times = (a: Value, b: Value): Value => scalar("i64.mul", a, b);
     const sum = (a: Value, b: Value): Value => scalar("i64.add", a, b);
     f.if(scalar("f32.ne", this.keptFactor, f32(0)), () => {
-      const group = scalar("i32.div_u", this.batch, batches);
+      const group = quotient(this.batch, batches);
       const words = f.let(f.offset(streams, product(group, 24)));
       const stream = [0, 8, 16].map((at) =>
         f.let(scalar("i32.trunc_f64_u", f.load("f64", words, at)))
       );
-      const local = scalar("i32.rem_u", this.batch, batches);
+      const local = remainder(this.batch, batches);
       const head = sum(times(wide(local), wide(this.heads)), wide(this.head));
       const query = plus(this.first, this.row);
       const row = sum(times(head, wide(this.queries)), wide(query));
       const element = f.let(times(row, wide(this.keys)));
       const skipped = f.let(
-        scalar("i32.and", scalar("i32.wrap_i64", element), i32(3)),
+        bitAnd(scalar("i32.wrap_i64", element), 3),
       );
       const block = scalar(
         "i32.wrap_i64",

@@ -20,6 +20,7 @@ import {
   splat,
   type Value,
 } from "./assembler.ts";
+import { minus } from "./integer.ts";
 import { philoxBlocks, philoxElements } from "./philox_kernel.ts";
 import { largestOfRow, sumElements } from "./row_reduction.ts";
 import { exp, log } from "./vector_math.ts";
@@ -148,7 +149,7 @@ function clearRest(
   valid: Value,
   count: Value,
 ): void {
-  const extent = rowExtent(f, scalar("i32.sub", count, valid));
+  const extent = rowExtent(f, minus(count, valid));
   for (const row of rows) {
     const rest = f.let(f.offset(row, f.times(valid, 4)));
     forElements(f, extent, [rest], (at) => {

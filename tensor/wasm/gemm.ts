@@ -28,19 +28,19 @@
  */
 
 import {
-  choose,
   f32,
   type FunctionBuilder,
   i32,
   type Local,
   type ModuleBuilder,
   scalar,
-  shuffle,
   simd,
   splat,
   type Target,
   type Value,
 } from "./assembler.ts";
+import { atLeast, bitAnd, isEqual, minimum, minus } from "./integer.ts";
+import { emitPack } from "./packing.ts";
 
 /** Elements of C that are kept in registers. */
 export interface Tile {
@@ -57,7 +57,7 @@ export function tileOf(mode: "portable" | "turbo", target: Target): Tile {
 }
 
 /** Longest stretch of k whose strip of B stays in the innermost cache. */
-export const blockDepth = 256;
+export const blockDepth = 384;
 
 /** Bits of the `flags` of a product. */
 export const productFlags = {
@@ -94,20 +94,6 @@ export interface Gemm {
   readonly packB: FunctionBuilder;
 }
 
-const and = (a: Value, b: number): Value => scalar("i32.and", a, i32(b));
-const minus = (a: Value, b: Value): Value => scalar("i32.sub", a, b);
-const atLeast = (a: Value, b: Value): Value => scalar("i32.ge_s", a, b);
-
-/** The smaller of two i32s. */
-export function minimum(a: Value, b: Value): Value {
-  return choose(scalar("i32.lt_s", a, b), a, b);
-}
-
-/** a · b of i32s. */
-export function product(a: Value, b: Value | number): Value {
-  return scalar("i32.mul", a, typeof b === "number" ? i32(b) : b);
-}
-
 /** A pointer that is stored as an f64, as tables of addresses do. */
 export function storedAddress(
   f: FunctionBuilder,
@@ -118,16 +104,6 @@ export function storedAddress(
   return f.module.target.wide
     ? { ...scalar("i64.trunc_f64_u", value), type: "ptr" }
     : f.pointer(scalar("i32.trunc_f64_u", value));
-}
-
-/** ⌈a / b⌉ of non-negative i32s. */
-export function ceilingDivide(a: Value, b: Value | number): Value {
-  const by = typeof b === "number" ? i32(b) : b;
-  return scalar(
-    "i32.div_u",
-    scalar("i32.add", a, scalar("i32.sub", by, i32(1))),
-    by,
-  );
 }
 
 /** Adds the functions of a product to a module. */
@@ -178,7 +154,7 @@ function emitSums(
     f.add(b, bStep);
   };
   for (const unroll of unrolls) {
-    f.while(atLeast(k, i32(unroll)), () => {
+    f.while(atLeast(k, unroll), () => {
       for (let i = 0; i < unroll; i++) step(i);
       if (layout === "rows") {
         walkers.forEach((walker) => f.add(walker, 4 * unroll));
@@ -244,16 +220,16 @@ export function emitTile(
         }
       };
       f.if(
-        and(flags, productFlags.bias),
+        bitAnd(flags, productFlags.bias),
         () =>
           f.if(
-            and(flags, productFlags.residual),
+            bitAnd(flags, productFlags.residual),
             () => writeBack(true, true),
             () => writeBack(false, true),
           ),
         () =>
           f.if(
-            and(flags, productFlags.residual),
+            bitAnd(flags, productFlags.residual),
             () => writeBack(true, false),
             () => writeBack(false, false),
           ),
@@ -277,8 +253,8 @@ function emitEdge(module: ModuleBuilder, { columns }: Tile): FunctionBuilder {
     (f, sums, rows, count, c, cRow, ...epilogue) => {
       const [residual, residualRow, bias, biasRow, alpha, flags] = epilogue;
       const factor = f.let(splat(alpha));
-      const withResidual = f.let(and(flags, productFlags.residual));
-      const withBias = f.let(and(flags, productFlags.bias));
+      const withResidual = f.let(bitAnd(flags, productFlags.residual));
+      const withBias = f.let(bitAnd(flags, productFlags.bias));
       const x = f.local("v128");
       const row = f.local("i32");
       const column = f.local("i32");
@@ -303,7 +279,7 @@ function emitEdge(module: ModuleBuilder, { columns }: Tile): FunctionBuilder {
       f.for(row, i32(0), rows, 1, () => {
         f.set(column, count);
         f.set(at, f.pointer(0));
-        f.while(atLeast(column, i32(4)), () => {
+        f.while(atLeast(column, 4), () => {
           part((p) => f.loadVector(p), (p, value) => f.storeVector(p, value));
           f.add(at, 16);
           f.add(column, -4);
@@ -344,9 +320,9 @@ function emitMultiply(module: ModuleBuilder, tile: Tile): FunctionBuilder {
     (f, flags, a, aInner, aStrip, b, bStep, bStrip, m, n, k, c, ...more) => {
       const [cRow, residual, residualRow, bias, biasRow, alpha, scratch] = more;
       const epilogue = f.let(
-        and(flags, productFlags.residual | productFlags.bias),
+        bitAnd(flags, productFlags.residual | productFlags.bias),
       );
-      const inColumns = f.let(and(flags, productFlags.columns));
+      const inColumns = f.let(bitAnd(flags, productFlags.columns));
       const [row, column] = [f.local("i32"), f.local("i32")];
       const [rows, columns] = [f.local("i32"), f.local("i32")];
       const left = f.local("ptr");
@@ -375,26 +351,26 @@ function emitMultiply(module: ModuleBuilder, tile: Tile): FunctionBuilder {
         if (count === 1) run(tiles, scratch);
         else {
           f.if(
-            scalar("i32.eq", rows, i32(count)),
+            isEqual(rows, count),
             () => run(tiles, scratch),
             () => runPartial(count - 1),
           );
         }
       };
       f.for(column, i32(0), n, tile.columns, () => {
-        f.set(columns, minimum(i32(tile.columns), minus(n, column)));
+        f.set(columns, minimum(minus(n, column), tile.columns));
         f.set(left, a);
         pointers.forEach(({ top, at }) => f.set(at, top));
         f.for(row, i32(0), m, tile.rows, () => {
-          f.set(rows, minimum(i32(tile.rows), minus(m, row)));
+          f.set(rows, minimum(minus(m, row), tile.rows));
           const target = [
             ...[to, cRow, from, residualRow, plus, biasRow],
             ...[alpha, epilogue],
           ];
-          const isFullRows = scalar("i32.eq", rows, i32(tile.rows));
-          const isFullColumns = scalar("i32.eq", columns, i32(tile.columns));
+          const isFullRows = isEqual(rows, tile.rows);
+          const isFullColumns = isEqual(columns, tile.columns);
           f.if(
-            scalar("i32.and", isFullRows, isFullColumns),
+            bitAnd(isFullRows, isFullColumns),
             () => run(full, ...target),
             () => {
               const none = f.pointer(0);
@@ -416,178 +392,6 @@ function emitMultiply(module: ModuleBuilder, tile: Tile): FunctionBuilder {
         });
         pointers.forEach(({ top }) => f.add(top, tile.columns * 4));
         f.add(b, bStrip);
-      });
-    },
-  );
-}
-
-/** See `Gemm.packA`; for strips of `width`. */
-function emitPack(module: ModuleBuilder, width: number): FunctionBuilder {
-  const copy = emitCopyStrip(module, width);
-  const transpose = emitTransposeStrip(module, width);
-  const gather = emitGatherStrip(module, width);
-  return module.internal(
-    ["ptr", "ptr", "ptr", "i32", "i32", "ptr"],
-    undefined,
-    (f, source, along, step, count, k, target) => {
-      const is4 = (stride: Local): Value =>
-        scalar(
-          "i32.eqz",
-          scalar(
-            "i32.or",
-            f.lessThan(stride, f.pointer(4)),
-            f.lessThan(f.pointer(4), stride),
-          ),
-        );
-      const contiguous = f.let(is4(along));
-      const walking = f.let(is4(step));
-      const valid = f.local("i32");
-      f.while(scalar("i32.gt_s", count, i32(0)), () => {
-        f.set(valid, minimum(count, i32(width)));
-        f.if(
-          scalar("i32.eq", valid, i32(width)),
-          () =>
-            f.if(
-              contiguous,
-              () => f.run(copy, source, step, k, target),
-              () =>
-                f.if(
-                  walking,
-                  () => f.run(transpose, source, along, k, target),
-                  () => f.run(gather, source, along, step, valid, k, target),
-                ),
-            ),
-          () => f.run(gather, source, along, step, valid, k, target),
-        );
-        f.add(source, f.times(along, width));
-        f.add(target, f.times(k, width * 4));
-        f.add(count, -width);
-      });
-    },
-  );
-}
-
-/** Byte offsets of vectors that cover a strip; the last ones may overlap. */
-function vectorsOf(width: number): number[] {
-  const offsets: number[] = [];
-  for (let at = 0; at < width; at += 4) {
-    offsets.push(4 * Math.min(at, width - 4));
-  }
-  return offsets;
-}
-
-/** A full strip whose elements are neighbours: `(source, step, k, target)`. */
-function emitCopyStrip(module: ModuleBuilder, width: number): FunctionBuilder {
-  return module.internal(
-    ["ptr", "ptr", "i32", "ptr"],
-    undefined,
-    (f, source, step, k, target) => {
-      f.while(k, () => {
-        const vectors = vectorsOf(width).map((at) => ({
-          at,
-          value: f.let(f.loadVector(source, at)),
-        }));
-        vectors.forEach(({ at, value }) => f.storeVector(target, value, at));
-        f.add(source, step);
-        f.add(target, width * 4);
-        f.add(k, -1);
-      });
-    },
-  );
-}
-
-/** A full strip with unit stride along k: `(source, along, k, target)`. */
-function emitTransposeStrip(
-  module: ModuleBuilder,
-  width: number,
-): FunctionBuilder {
-  return module.internal(
-    ["ptr", "ptr", "i32", "ptr"],
-    undefined,
-    (f, source, along, k, target) => {
-      const row = f.local("ptr");
-      const values = [0, 1, 2, 3].map(() => f.local("v128"));
-      const mixed = [0, 1, 2, 3].map(() => f.local("v128"));
-      const skips = vectorsOf(width).map((at, i, all) =>
-        i === 0 ? 0 : (at - all[i - 1]) / 4
-      );
-      f.while(atLeast(k, i32(4)), () => {
-        f.set(row, source);
-        vectorsOf(width).forEach((at, i) => {
-          // The rows of a vector that overlaps its predecessor start earlier.
-          if (skips[i] > 0 && skips[i] < 4) {
-            f.set(row, f.minus(row, f.times(along, 4 - skips[i])));
-          }
-          values.forEach((value) => {
-            f.set(value, f.loadVector(row));
-            f.add(row, along);
-          });
-          transpose4(f, values, mixed);
-          values.forEach((value, step) =>
-            f.storeVector(target, value, at + step * width * 4)
-          );
-        });
-        f.add(source, 16);
-        f.add(target, width * 16);
-        f.add(k, -4);
-      });
-      f.while(k, () => {
-        f.set(row, source);
-        for (let i = 0; i < width; i++) {
-          f.store("f32", target, f.load("f32", row), 4 * i);
-          f.add(row, along);
-        }
-        f.add(source, 4);
-        f.add(target, width * 4);
-        f.add(k, -1);
-      });
-    },
-  );
-}
-
-/** Transposes four vectors in place, by way of four more. */
-function transpose4(
-  f: FunctionBuilder,
-  rows: readonly Local[],
-  mixed: readonly Local[],
-): void {
-  const pairs = [[0, 1], [2, 3]];
-  pairs.forEach(([a, b], i) => {
-    f.set(mixed[2 * i], shuffle(rows[a], rows[b], [0, 4, 1, 5]));
-    f.set(mixed[2 * i + 1], shuffle(rows[a], rows[b], [2, 6, 3, 7]));
-  });
-  pairs.forEach((_, i) => {
-    f.set(rows[2 * i], shuffle(mixed[i], mixed[i + 2], [0, 1, 4, 5]));
-    f.set(rows[2 * i + 1], shuffle(mixed[i], mixed[i + 2], [2, 3, 6, 7]));
-  });
-}
-
-/**
- * Any strip, filled up with zeros:
- * `(source, along, step, valid, k, target)`.
- */
-function emitGatherStrip(
-  module: ModuleBuilder,
-  width: number,
-): FunctionBuilder {
-  return module.internal(
-    ["ptr", "ptr", "ptr", "i32", "i32", "ptr"],
-    undefined,
-    (f, source, along, step, valid, k, target) => {
-      const [from, i] = [f.local("ptr"), f.local("i32")];
-      f.while(k, () => {
-        f.set(from, source);
-        f.for(i, i32(0), valid, 1, () => {
-          f.store("f32", target, f.load("f32", from));
-          f.add(from, along);
-          f.add(target, 4);
-        });
-        f.for(i, valid, i32(width), 1, () => {
-          f.store("f32", target, f32(0));
-          f.add(target, 4);
-        });
-        f.add(source, step);
-        f.add(k, -1);
       });
     },
   );

@@ -42,7 +42,7 @@ interface Combination {
   readonly initial: number;
 }
 
-function combination(name: SimdName, initial: number): Combination {
+function instruction(name: SimdName, initial: number): Combination {
   return { combine: (a, b) => simd(name, a, b), initial };
 }
 
@@ -50,18 +50,18 @@ const combinations: Readonly<
   Record<ReduceKind, Partial<Record<ValueType, Combination>>>
 > = {
   sum: {
-    float: combination("f32x4.add", 0),
-    int: combination("i32x4.add", 0),
+    float: instruction("f32x4.add", 0),
+    int: instruction("i32x4.add", 0),
   },
   max: {
     float: { combine: (a, b) => extreme("max", a, b), initial: -Infinity },
-    int: combination("i32x4.max_s", -0x80000000),
-    bool: combination("v128.or", 0),
+    int: instruction("i32x4.max_s", -0x80000000),
+    bool: instruction("v128.or", 0),
   },
   min: {
     float: { combine: (a, b) => extreme("min", a, b), initial: Infinity },
-    int: combination("i32x4.min_s", 0x7fffffff),
-    bool: combination("v128.and", -1),
+    int: instruction("i32x4.min_s", 0x7fffffff),
+    bool: instruction("v128.and", -1),
   },
 };
 
@@ -122,6 +122,19 @@ function overCombined(
   starts.forEach((start, at) => f.set(pointers[at], start));
 }
 
+/** Combines the only output of each vector with its part. */
+function combineEach(
+  { f, combine }: Frame,
+  parts: readonly Local[],
+  groups: Iterable<readonly Value[]>,
+): void {
+  let at = 0;
+  for (const [x] of groups) {
+    f.set(parts[at], combine(parts[at], x));
+    at++;
+  }
+}
+
 /** Combines neighbours until one is left. */
 function pairwise(
   f: FunctionBuilder,
@@ -150,9 +163,8 @@ function emitRow(frame: Frame, count: 4 | 8): void {
     }));
     elementLoop(f, program, known, inner, [], length, {
       groups: parts.length,
-      block: (groups) =>
-        groups.forEach(([x], at) => f.set(parts[at], combine(parts[at], x))),
-      vector: ([[x]]) => f.set(parts[0], combine(parts[0], x)),
+      block: (groups) => combineEach(frame, parts, groups),
+      vector: (groups) => combineEach(frame, parts, groups),
       element: ([[x]]) => f.set(tail, combine(tail, x)),
     });
   });
@@ -181,8 +193,8 @@ function emitStrip(frame: Frame, strip: Value): void {
   const columns = (groups: number): void => {
     const parts = fresh(frame, groups);
     overCombined(frame, pointers, () => {
-      const values = evaluator(f, program, known, inputs).groups(groups);
-      values.forEach(([x], at) => f.set(parts[at], combine(parts[at], x)));
+      const compute = evaluator(f, program, known, inputs);
+      combineEach(frame, parts, compute.groups(groups));
     });
     parts.forEach((x, at) => storeGroup(f, output, at, x));
   };

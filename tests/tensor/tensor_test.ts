@@ -286,7 +286,10 @@ Deno.test("tensors print themselves", async () => {
       "[[   1.0000,   -2.5000],\n [1000.0000,    0.0000]]",
   );
   assertEquals(Deno.inspect(x), x.toString());
-  assertStringIncludes(t.arange(0, 1000).toString(), "[  0,   1,   2, …, 997, 998, 999]");
+  assertStringIncludes(
+    t.arange(0, 1000).toString(),
+    "[  0,   1,   2, …, 997, 998, 999]",
+  );
   assertStringIncludes(t.tensor([true]).toString(), "[true]");
   assertStringIncludes(t.tensor([1e-9]).toString(), "1.0000e-9");
   x.dispose();

@@ -186,6 +186,7 @@ Deno.test("durations and quotes", () => {
   assertEquals(formatDuration(125), "2 min 5 s");
   assertEquals(formatDuration(7260), "2 h 1 min");
   assertEquals(formatDuration(NaN), "–");
+  assertEquals(escapeHtml("a\u0000\u001b\n"), "a\uFFFD\uFFFD\n");
   assertEquals(
     escapeHtml(`<a href="x">'&'`),
     "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;",
