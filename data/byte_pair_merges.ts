@@ -56,6 +56,7 @@ export function applyMerges(ids: Int32Array, merges: Merges): Int32Array {
       if (rankAt[left] !== rank) continue; // the pair is gone
       const right = next[left];
       ids[left] = merges.results[rank];
+      rankAt[left] = none;
       rankAt[right] = none;
       next[left] = next[right];
       if (next[right] < count) previous[next[right]] = left;

@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { Backend, DeviceStats } from "./device.ts";
+import type { Backend, DeviceStats } from "./backend.ts";
 import {
   add,
   type Elementwise,

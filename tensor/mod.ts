@@ -28,7 +28,7 @@ export type {
   RandomKey,
   ReduceKind,
   View,
-} from "./device.ts";
+} from "./backend.ts";
 export * from "./devices.ts";
 export * from "./storage.ts";
 export * from "./scope.ts";

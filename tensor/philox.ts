@@ -16,7 +16,7 @@
  * @module
  */
 
-import type { RandomKey } from "./device.ts";
+import type { RandomKey } from "./backend.ts";
 
 /** Four 32-bit words, unsigned. */
 export type PhiloxBlock = [number, number, number, number];

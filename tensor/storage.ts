@@ -5,7 +5,7 @@
  */
 
 import { bytesPerElement, type Dtype, type TypedArray } from "./dtype.ts";
-import type { Backend, DeviceBuffer, DeviceStats } from "./device.ts";
+import type { Backend, DeviceBuffer, DeviceStats } from "./backend.ts";
 
 /** Live and peak memory of one backend. */
 export class Account {

@@ -5,7 +5,7 @@
  */
 
 import { type Dtype, dtypeOf, type TypedArray, typedArray } from "./dtype.ts";
-import type { View } from "./device.ts";
+import type { View } from "./backend.ts";
 import type { Device } from "./devices.ts";
 import { formatTensor } from "./format.ts";
 import { currentScope, type Scope } from "./scope.ts";

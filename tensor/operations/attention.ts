@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AttentionArguments, Dropout } from "../device.ts";
+import type { AttentionArguments, Dropout } from "../backend.ts";
 import { apply, type Operation } from "../operation.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";

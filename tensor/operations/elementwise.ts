@@ -19,7 +19,7 @@ import {
   sameShape,
   type Shape,
 } from "../shape.ts";
-import type { View } from "../device.ts";
+import type { View } from "../backend.ts";
 import { empty, Tensor } from "../tensor.ts";
 
 /** What a map computes. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Dropout, RandomKey } from "../device.ts";
+import type { Dropout, RandomKey } from "../backend.ts";
 import { type Device, getDefaultDevice } from "../devices.ts";
 import * as e from "../expression.ts";
 import { apply, type Operation } from "../operation.ts";

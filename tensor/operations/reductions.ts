@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ReduceKind } from "../device.ts";
+import type { ReduceKind } from "../backend.ts";
 import { isFloat } from "../dtype.ts";
 import { type Elementwise, elementwise } from "../expression.ts";
 import * as e from "../expression.ts";

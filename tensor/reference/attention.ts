@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { AttentionArguments, View } from "../device.ts";
+import type { AttentionArguments, View } from "../backend.ts";
 import type { TypedArray } from "../dtype.ts";
 import { contiguousStrides, sizeOf } from "../shape.ts";
 import { contiguousValues, valuesOf, viewPositions } from "./memory.ts";

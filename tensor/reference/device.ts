@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Backend } from "../device.ts";
+import type { Backend } from "../backend.ts";
 import { dtypeOf, isFloat } from "../dtype.ts";
 import { attention, attentionBackward } from "./attention.ts";
 import { gather, gatherBackward, take, takeBackward } from "./indexing.ts";

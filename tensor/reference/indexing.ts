@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { View } from "../device.ts";
+import type { View } from "../backend.ts";
 import {
   contiguousValues,
   positionsOf,

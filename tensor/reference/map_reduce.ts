@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ReduceKind, View } from "../device.ts";
+import type { ReduceKind, View } from "../backend.ts";
 import type { Elementwise } from "../expression.ts";
 import {
   contiguousValues,

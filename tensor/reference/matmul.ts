@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MatmulArguments, View } from "../device.ts";
+import type { MatmulArguments, View } from "../backend.ts";
 import { positionsOf, valuesOf } from "./memory.ts";
 
 /** A function that reads element (row, column) of matrix `batch`. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DeviceBuffer, View } from "../device.ts";
+import type { DeviceBuffer, View } from "../backend.ts";
 import type { Dtype, TypedArray } from "../dtype.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Dropout, RandomKey, View } from "../device.ts";
+import type { Dropout, RandomKey, View } from "../backend.ts";
 import { randomUnit } from "../philox.ts";
 import { contiguousValues } from "./memory.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CrossEntropyArguments, View } from "../device.ts";
+import type { CrossEntropyArguments, View } from "../backend.ts";
 import type { TypedArray } from "../dtype.ts";
 import { contiguousValues } from "./memory.ts";
 import { sumOf } from "./scalar_functions.ts";

@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { AttentionArguments, Kernels, View } from "../device.ts";
+import type { AttentionArguments, Kernels, View } from "../backend.ts";
 import { f32, i32, ModuleBuilder, type Target } from "./assembler.ts";
 import {
   ceilingDivide,

@@ -24,14 +24,11 @@ import {
   quotient,
   remainder,
 } from "./integer.ts";
-import {
-  type JobReader,
-  jobReader,
-  type ScratchPart,
-  scratchParts,
-} from "./attention_job.ts";
+import { jobReader, type ScratchPart, scratchParts } from "./attention_job.ts";
 import { emitRowFunctions, type RowFunctions } from "./attention_rows.ts";
 import { emitGemm, type Gemm, productFlags, type Tile } from "./gemm.ts";
+
+import type { RecordReader } from "./record.ts";
 
 /** The functions that both kernels call. */
 export interface AttentionFunctions {
@@ -88,7 +85,7 @@ export class AttentionFrame {
   /** The kernel being written. */
   readonly f: FunctionBuilder;
   /** Fields of its job. */
-  readonly read: JobReader;
+  readonly read: RecordReader<string>;
   /** Its thread's memory. */
   readonly scratch: Local;
   /** The functions it calls. */

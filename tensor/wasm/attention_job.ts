@@ -2,27 +2,14 @@
  * What the attention kernels are told: a record of numbers in temporary memory,
  * and where their scratch memory holds what.
  *
- * The record is an array of f64. Kernels read it when a chunk begins, field by
- * field, into locals.
- *
  * @module
  */
 
-import type { AttentionArguments, View } from "../device.ts";
-import {
-  f32,
-  type FunctionBuilder,
-  type Local,
-  scalar,
-  type Value,
-} from "./assembler.ts";
-import {
-  blockDepth,
-  storedAddress,
-  type Tile,
-  tileScratchBytes,
-} from "./gemm.ts";
+import type { AttentionArguments, View } from "../backend.ts";
+import type { FunctionBuilder, Value } from "./assembler.ts";
+import { blockDepth, type Tile, tileScratchBytes } from "./gemm.ts";
 import { dropoutThreshold } from "./random.ts";
+import { recordLayout, type RecordReader, recordReader } from "./record.ts";
 import { type Runtime, scratchBytes } from "./runtime.ts";
 
 const strided = [
@@ -57,39 +44,14 @@ const fields: readonly string[] = [
   ...strided.flatMap((name) => axes.map((axis) => name + axis)),
 ];
 
-const places = new Map(fields.map((name, i) => [name, 8 * i]));
-
-function placeOf(name: string): number {
-  const place = places.get(name);
-  if (place === undefined) throw new Error(`no field ${name} in the job`);
-  return place;
-}
-
-/** Reads fields of the record into locals of a function. */
-export interface JobReader {
-  /** As an i32. */
-  integer(name: string): Local;
-  /** As an f32. */
-  real(name: string): Local;
-  /** An address, or 0. */
-  pointer(name: string): Local;
-  /** Whether it is 1, an i32. */
-  isOne(name: string): Value;
-  /** A stride in elements, as a pointer difference in units of `bytes`. */
-  stride(name: string, bytes?: number): Local;
-}
+const layout = recordLayout(fields);
 
 /** A reader of the record at `job`. */
-export function jobReader(f: FunctionBuilder, job: Value): JobReader {
-  const load = (name: string): Value => f.load("f64", job, placeOf(name));
-  return {
-    integer: (name) => f.let(scalar("i32.trunc_f64_u", load(name))),
-    real: (name) => f.let(scalar("f32.demote_f64", load(name))),
-    pointer: (name) => f.let(storedAddress(f, job, placeOf(name))),
-    isOne: (name) =>
-      scalar("f32.eq", scalar("f32.demote_f64", load(name)), f32(1)),
-    stride: (name, bytes = 4) => f.let(f.times(f.truncated(load(name)), bytes)),
-  };
+export function jobReader(
+  f: FunctionBuilder,
+  job: Value,
+): RecordReader<string> {
+  return recordReader(f, layout, job);
 }
 
 /** Values of the record; what is not given is 0. */

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { CrossEntropyArguments, Kernels } from "../device.ts";
+import type { CrossEntropyArguments, Kernels } from "../backend.ts";
 import {
   f32,
   i32,

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Kernels } from "../device.ts";
+import type { Kernels } from "../backend.ts";
 import {
   type FunctionBuilder,
   i32,

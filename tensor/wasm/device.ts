@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Backend, DeviceBuffer } from "../device.ts";
+import type { Backend, DeviceBuffer } from "../backend.ts";
 import { bytesPerElement, type Dtype, type TypedArray } from "../dtype.ts";
 import { createAttentionKernels } from "./attention.ts";
 import { chooseMode } from "./autotune.ts";

@@ -33,7 +33,6 @@ import {
   i32,
   type Local,
   type ModuleBuilder,
-  scalar,
   simd,
   splat,
   type Target,
@@ -92,18 +91,6 @@ export interface Gemm {
   readonly packA: FunctionBuilder;
   /** Packs strips of B, likewise. */
   readonly packB: FunctionBuilder;
-}
-
-/** A pointer that is stored as an f64, as tables of addresses do. */
-export function storedAddress(
-  f: FunctionBuilder,
-  address: Value,
-  at: number,
-): Value {
-  const value = f.load("f64", address, at);
-  return f.module.target.wide
-    ? { ...scalar("i64.trunc_f64_u", value), type: "ptr" }
-    : f.pointer(scalar("i32.trunc_f64_u", value));
 }
 
 /** Adds the functions of a product to a module. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { View } from "../device.ts";
+import type { View } from "../backend.ts";
 import { sizeOf } from "../shape.ts";
 import type { Runtime } from "./runtime.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Kernels, View } from "../device.ts";
+import type { Kernels, View } from "../backend.ts";
 import { grainOf } from "./grain.ts";
 import {
   type BackwardParts,

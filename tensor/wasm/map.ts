@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Kernels, View } from "../device.ts";
+import type { Kernels, View } from "../backend.ts";
 import type { Elementwise, ValueType } from "../expression.ts";
 import { contiguousStrides, isContiguous, sizeOf } from "../shape.ts";
 import {

@@ -19,10 +19,11 @@
  * @module
  */
 
-import type { Kernels } from "../device.ts";
+import type { Kernels } from "../backend.ts";
 import { contiguousStrides } from "../shape.ts";
 import { productFlags, type Tile, tileOf } from "./gemm.ts";
 import {
+  matmulFields,
   matmulFlags,
   matmulModule,
   mostColumns,
@@ -97,11 +98,16 @@ function planOf(
 /** The matrix products of a device; compiled when first used. */
 export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
   let tile: Tile;
+  let recordAddress: number;
+  let record: Float64Array;
   let loaded: Record<string, Kernel> | undefined;
   function kernels(): Record<string, Kernel> {
     if (loaded === undefined) {
       tile = tileOf(runtime.mode, runtime.target);
       loaded = runtime.load(matmulModule(runtime.target, tile));
+      const { length } = matmulFields;
+      recordAddress = runtime.temporary(8 * length);
+      record = new Float64Array(runtime.memory.buffer, recordAddress, length);
     }
     return loaded;
   }
@@ -120,41 +126,65 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     return target;
   }
 
-  /** Launches one product, or as many as the table has. */
+  /**
+   * Launches one product, whose five addresses begin at `first`, or as many as
+   * the table has.
+   */
   function launch(
     problem: Problem,
+    addresses: readonly number[],
+    first: number,
     count: number,
     table: number,
-    [aAddress, bAddress, outAddress, from, plus]: readonly number[],
   ): void {
     const { m, n, k, alpha, a, b, out, residual, bias } = problem;
     const { matmul } = kernels();
     const plan = planOf(problem, count, runtime.threads, tile);
     const { rowBlock, columnBlock, packing } = plan;
-    const flags = plan.layout |
-      (residual === undefined ? 0 : productFlags.residual) |
-      (bias === undefined ? 0 : productFlags.bias) |
-      (packing === "items" ? matmulFlags.packB : 0) |
-      (table === 0 ? 0 : matmulFlags.table);
-    const source = packing === "once" ? packed(problem, bAddress) : bAddress;
-    const [step, other] = {
-      none: [b.row, tile.columns],
-      once: [tile.columns, k * tile.columns],
-      items: [b.row, b.column],
-    }[packing];
+    let flags = plan.layout;
+    if (residual !== undefined) flags |= productFlags.residual;
+    if (bias !== undefined) flags |= productFlags.bias;
+    let bAddress = addresses[first + 1];
+    let bStep = b.row;
+    let bOther = b.column;
+    if (packing === "items") flags |= matmulFlags.packB;
+    else {
+      bOther = tile.columns;
+      if (packing === "once") {
+        bAddress = packed(problem, bAddress);
+        bStep = tile.columns;
+        bOther = k * tile.columns;
+      }
+    }
+    // In the order of `matmulFields`.
+    const values = [
+      addresses[first],
+      bAddress,
+      addresses[first + 2],
+      addresses[first + 3],
+      addresses[first + 4],
+      table === 0 ? recordAddress : table,
+      a.row,
+      a.column,
+      bStep,
+      bOther,
+      out.row,
+      residual?.row ?? 0,
+      bias?.row ?? 0,
+      m,
+      n,
+      k,
+      alpha,
+      rowBlock,
+      columnBlock,
+      flags,
+    ];
+    for (let i = 0; i < values.length; i++) record[i] = values[i];
     const items = count * Math.ceil(m / rowBlock) * Math.ceil(n / columnBlock);
     const flops = 2 * m * n * k * count;
-    runtime.launch(
-      matmul,
-      [
-        ...[flags, table, aAddress, a.row, a.column, source, step, other],
-        ...[outAddress, out.row, from, residual?.row ?? 0],
-        ...[plus, bias?.row ?? 0, m, n, k, alpha, rowBlock, columnBlock],
-      ],
-      items,
-      Math.max(1, Math.ceil(items * grainFlops / (flops + 1))),
-    );
-    if (packing === "once") runtime.release(source);
+    const grain = Math.max(1, Math.ceil(items * grainFlops / (flops + 1)));
+    runtime.launch(matmul, [recordAddress], items, grain);
+    if (packing === "once") runtime.release(bAddress);
   }
 
   /** A copy in temporary memory of matrices whose columns aren't neighbours. */
@@ -183,15 +213,15 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     const addresses = batchAddresses(problem);
     const count = addresses.length / 5;
     if (count === 1 || problem.m > mostRows) {
-      for (let i = 0; i < addresses.length; i += 5) {
-        launch(problem, 1, 0, addresses.slice(i, i + 5));
+      for (let first = 0; first < addresses.length; first += 5) {
+        launch(problem, addresses, first, 1, 0);
       }
       return;
     }
     const table = runtime.temporary(8 * addresses.length);
     new Float64Array(runtime.memory.buffer, table, addresses.length)
       .set(addresses);
-    launch(problem, count, table, addresses);
+    launch(problem, addresses, 0, count, table);
     runtime.release(table);
   }
 

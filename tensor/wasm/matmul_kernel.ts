@@ -25,10 +25,10 @@ import {
   blockDepth,
   emitGemm,
   productFlags,
-  storedAddress,
   type Tile,
   tileScratchBytes,
 } from "./gemm.ts";
+import { recordLayout, recordReader, storedPointer } from "./record.ts";
 
 /** Bits of the kernel's flags beyond those of a product. */
 export const matmulFlags = {
@@ -36,9 +36,21 @@ export const matmulFlags = {
   packA: 8,
   /** An item packs its block of B. */
   packB: 16,
-  /** Addresses come from the table, five to a matrix of the batch. */
-  table: 32,
 } as const;
+
+/**
+ * The record that `matmul` reads: addresses of the operands of one product, or
+ * of nothing but 0; the table, which is the record itself or holds such five
+ * addresses for every product of a batch; strides, in elements (those of b are
+ * of k and columns where b is to be packed, else of k and strips); extents of
+ * the product and of its blocks; flags.
+ */
+export const matmulFields = [
+  ...["a", "b", "out", "residual", "bias", "table"] as const,
+  ...["aRow", "aStep", "bStep", "bOther"] as const,
+  ...["outRow", "residualRow", "biasRow"] as const,
+  ...["m", "n", "k", "alpha", "rowBlock", "columnBlock", "flags"] as const,
+];
 
 /** Most rows of a block, so that A's block of k stays in the second cache. */
 export const mostRows = 144;
@@ -102,25 +114,27 @@ export function matmulModule(
     },
   );
 
-  // Items are (batch, block of rows, block of columns). The strides of b are
-  // those of k and columns where it is to be packed, else of k and strips.
+  // Items are (batch, block of rows, block of columns).
   module.export(
     "matmul",
-    [
-      ...["i32", "ptr", "ptr", "i32", "i32", "ptr", "i32", "i32"] as const,
-      ...["ptr", "i32", "ptr", "i32", "ptr", "i32"] as const,
-      ...["i32", "i32", "i32", "f32", "i32", "i32"] as const,
-      ...["i32", "i32", "ptr"] as const,
-    ],
+    ["ptr", "i32", "i32", "ptr"],
     undefined,
-    (f, flags, table, a, aRow, aStep, b, bStep, bOther, c, cRow, ...others) => {
-      const [residual, residualRow, bias, biasRow, ...rest] = others;
-      const [m, n, k, alpha, rowBlock, columnBlock, ...range] = rest;
-      const [begin, end, scratch] = range;
-      const bytes = (stride: typeof aRow) => f.let(f.times(stride, 4));
-      const [toRow, fromRow, plusRow] = [cRow, residualRow, biasRow].map(bytes);
-      const [aRowBytes, aStepBytes] = [aRow, aStep].map(bytes);
-      const [bStepBytes, bOtherBytes] = [bStep, bOther].map(bytes);
+    (f, record, begin, end, scratch) => {
+      const read = recordReader(f, recordLayout(matmulFields), record);
+      const [flags, m, n, k] = [
+        ...["flags", "m", "n", "k"] as const,
+      ].map(read.integer);
+      const [rowBlock, columnBlock] = [
+        ...["rowBlock", "columnBlock"] as const,
+      ].map(read.integer);
+      const [toRow, fromRow, plusRow] = [
+        ...["outRow", "residualRow", "biasRow"] as const,
+      ].map((name) => read.stride(name));
+      const [aRow, aStep, bStep, bOther] = [
+        ...["aRow", "aStep", "bStep", "bOther"] as const,
+      ].map((name) => read.stride(name));
+      const table = read.pointer("table");
+      const alpha = read.real("alpha");
       const has = (bit: number) => bitAnd(flags, bit);
       const columnBlocks = f.let(ceilingDivide(n, columnBlock));
       const rowBlocks = f.let(ceilingDivide(m, rowBlock));
@@ -154,27 +168,15 @@ export function matmulModule(
         f.set(rows, minimum(rowBlock, minus(m, row)));
         f.set(columns, minimum(columnBlock, minus(n, column)));
 
-        f.if(
-          has(matmulFlags.table),
-          () => {
-            const at = f.let(f.offset(table, product(entry, 40)));
-            [left, right, to, from, plus].forEach((pointer, i) =>
-              f.set(pointer, storedAddress(f, at, 8 * i))
-            );
-          },
-          () => {
-            f.set(left, a);
-            f.set(right, b);
-            f.set(to, c);
-            f.set(from, residual);
-            f.set(plus, bias);
-          },
+        const at = f.let(f.offset(table, product(entry, 40)));
+        [left, right, to, from, plus].forEach((pointer, i) =>
+          f.set(pointer, storedPointer(f, at, 8 * i))
         );
         const columnBytes = f.let(f.times(column, 4));
-        f.set(left, f.offset(left, f.times(row, aRowBytes)));
+        f.set(left, f.offset(left, f.times(row, aRow)));
         f.if(
           has(matmulFlags.packB),
-          () => f.set(right, f.offset(right, f.times(column, bOtherBytes))),
+          () => f.set(right, f.offset(right, f.times(column, bOther))),
           () =>
             f.set(
               right,
@@ -182,7 +184,7 @@ export function matmulModule(
                 right,
                 f.times(
                   quotient(column, tile.columns),
-                  bOtherBytes,
+                  bOther,
                 ),
               ),
             ),
@@ -212,7 +214,7 @@ export function matmulModule(
               f.set(readyA, f.offset(scratch, packedA));
               f.set(aInner, f.pointer(4 * tile.rows));
               f.set(aStrip, f.times(depth, 4 * tile.rows));
-              f.run(packA, left, aRowBytes, aStepBytes, rows, depth, readyA);
+              f.run(packA, left, aRow, aStep, rows, depth, readyA);
               f.set(
                 nowFlags,
                 bitOr(nowFlags, productFlags.columns),
@@ -222,9 +224,9 @@ export function matmulModule(
               f.set(readyA, left);
               f.set(
                 aInner,
-                choose(has(productFlags.columns), aStepBytes, aRowBytes),
+                choose(has(productFlags.columns), aStep, aRow),
               );
-              f.set(aStrip, f.times(aRowBytes, tile.rows));
+              f.set(aStrip, f.times(aRow, tile.rows));
             },
           );
           f.if(
@@ -236,8 +238,8 @@ export function matmulModule(
               f.run(
                 packB,
                 right,
-                bOtherBytes,
-                bStepBytes,
+                bOther,
+                bStep,
                 columns,
                 depth,
                 readyB,
@@ -245,8 +247,8 @@ export function matmulModule(
             },
             () => {
               f.set(readyB, right);
-              f.set(bInner, bStepBytes);
-              f.set(bStrip, bOtherBytes);
+              f.set(bInner, bStep);
+              f.set(bStrip, bOther);
             },
           );
           f.run(
@@ -265,8 +267,8 @@ export function matmulModule(
           );
           f.set(from, to);
           f.set(fromStride, toRow);
-          f.add(left, f.times(depth, aStepBytes));
-          f.add(right, f.times(depth, bStepBytes));
+          f.add(left, f.times(depth, aStep));
+          f.add(right, f.times(depth, bStep));
           f.add(done, depth);
           f.set(depth, minimum(minus(k, done), blockDepth));
           f.set(more, scalar("i32.gt_s", depth, i32(0)));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MatmulArguments, View } from "../device.ts";
+import type { MatmulArguments, View } from "../backend.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A batch of matrices as a launch needs it: addresses and element strides. */

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { DeviceBuffer } from "../device.ts";
+import type { DeviceBuffer } from "../backend.ts";
 
 /** A block of the device's memory. */
 export class WasmBuffer implements DeviceBuffer {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Dropout, Kernels, RandomKey, View } from "../device.ts";
+import type { Dropout, Kernels, RandomKey, View } from "../backend.ts";
 import { sizeOf } from "../shape.ts";
 import {
   type FunctionBuilder,

@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { Kernels, ReduceKind, View } from "../device.ts";
+import type { Kernels, ReduceKind, View } from "../backend.ts";
 import {
   type Elementwise,
   elementwise,

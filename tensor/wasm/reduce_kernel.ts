@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ReduceKind } from "../device.ts";
+import type { ReduceKind } from "../backend.ts";
 import type { Elementwise, ValueType } from "../expression.ts";
 import {
   choose,

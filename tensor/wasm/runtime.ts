@@ -6,7 +6,7 @@
  */
 
 import { bytesPerElement } from "../dtype.ts";
-import type { View } from "../device.ts";
+import type { View } from "../backend.ts";
 import { formatShape } from "../shape.ts";
 import { ModuleBuilder, type Target } from "./assembler.ts";
 import { Allocator, type WasmBuffer } from "./memory.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Kernels } from "../device.ts";
+import type { Kernels } from "../backend.ts";
 import { ModuleBuilder, simd, type Target } from "./assembler.ts";
 import { grainOf } from "./grain.ts";
 import { largestOfRow, sumElements } from "./row_reduction.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Kernels } from "../device.ts";
+import type { Kernels } from "../backend.ts";
 import { bytesPerElement } from "../dtype.ts";
 import {
   type FunctionBuilder,

@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { Kernels, View } from "../device.ts";
+import type { Kernels, View } from "../backend.ts";
 import {
   choose,
   f32,

@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { DeviceBuffer, Kernels, View } from "../../tensor/device.ts";
+import type { DeviceBuffer, Kernels, View } from "../../tensor/backend.ts";
 import {
   bytesPerElement,
   type Dtype,

@@ -9,11 +9,11 @@ import {
 } from "@std/assert";
 import type {
   AttentionArguments,
+  Backend,
   CrossEntropyArguments,
-  Device,
   RandomKey,
   View,
-} from "../../tensor/device.ts";
+} from "../../tensor/backend.ts";
 import {
   bytesPerElement,
   type Dtype,
@@ -31,7 +31,7 @@ function tensor(
   values: ArrayLike<number>,
   shape: Shape = [values.length],
   dtype: Dtype = "f64",
-  on: Device = device,
+  on: Backend = device,
 ): View {
   const host = typedArray(dtype, values.length);
   host.set(values);
@@ -40,7 +40,7 @@ function tensor(
   return { buffer, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
 }
 
-function empty(shape: Shape, dtype: Dtype = "f64", on: Device = device): View {
+function empty(shape: Shape, dtype: Dtype = "f64", on: Backend = device): View {
   const buffer = on.allocate(sizeOf(shape) * bytesPerElement[dtype]);
   return { buffer, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
 }
@@ -50,7 +50,7 @@ function zeros(shape: Shape, dtype: Dtype = "f64"): View {
 }
 
 /** The elements of a contiguous view. */
-function read(view: View, on: Device = device): number[] {
+function read(view: View, on: Backend = device): number[] {
   const { buffer, dtype, offset, shape } = view;
   return [...on.read(buffer, dtype, offset, sizeOf(shape)) as TypedArray];
 }

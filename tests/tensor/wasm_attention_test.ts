@@ -4,7 +4,7 @@ import type {
   Kernels,
   RandomKey,
   View,
-} from "../../tensor/device.ts";
+} from "../../tensor/backend.ts";
 import { type Dtype, typedArray } from "../../tensor/dtype.ts";
 import { createReferenceDevice } from "../../tensor/reference/mod.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { Backend, DeviceBuffer, View } from "../../tensor/device.ts";
+import type { Backend, DeviceBuffer, View } from "../../tensor/backend.ts";
 import type { TypedArray } from "../../tensor/dtype.ts";
 import { add, elementwise, exp, mul, tanh } from "../../tensor/expression.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";

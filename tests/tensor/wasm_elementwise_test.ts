@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Kernels, ReduceKind, View } from "../../tensor/device.ts";
+import type { Kernels, ReduceKind, View } from "../../tensor/backend.ts";
 import type { Dtype, TypedArray } from "../../tensor/dtype.ts";
 import * as expression from "../../tensor/expression.ts";
 import {

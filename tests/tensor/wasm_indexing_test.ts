@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { RandomKey, View } from "../../tensor/device.ts";
+import type { RandomKey, View } from "../../tensor/backend.ts";
 import type { Dtype, TypedArray } from "../../tensor/dtype.ts";
 import { randomUnit } from "../../tensor/philox.ts";
 import { createCumsumKernels } from "../../tensor/wasm/cumsum.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { MatmulArguments, View } from "../../tensor/device.ts";
+import type { MatmulArguments, View } from "../../tensor/backend.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
 import { createMatmulKernels } from "../../tensor/wasm/matmul.ts";
 import {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Kernels, View } from "../../tensor/device.ts";
+import type { Kernels, View } from "../../tensor/backend.ts";
 import type { TypedArray } from "../../tensor/dtype.ts";
 import { createCrossEntropyKernels } from "../../tensor/wasm/cross_entropy.ts";
 import { createLayerNormKernels } from "../../tensor/wasm/layer_norm.ts";

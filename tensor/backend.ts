@@ -1,6 +1,5 @@
 /**
- * The one interface that a backend implements: memory and a closed list of
- * kernels.
+ * What a backend implements: memory and a closed list of kernels.
  *
  * Kernels take {@linkcode View}s: a buffer with dtype, shape, strides and
  * offset, all counted in elements. They trust their callers: shapes agree, and
@@ -280,6 +279,3 @@ export interface Backend extends Kernels {
   /** Ends worker threads and forgets all memory. */
   close(): void;
 }
-
-/** @ignore Until every file says `Backend`. */
-export type Device = Backend;
