@@ -71,12 +71,12 @@ const options = {
       least: 1,
     }),
     ...adjustable({
-      steps: integer({ help: "Steps of the run", default: 1200, least: 1 }),
+      steps: integer({ help: "Steps of the run", default: 3000, least: 1 }),
     }),
     lr: number({
       help: "Highest learning rate; it rises during the warm-up, then falls " +
         "along a cosine to 0",
-      default: 1e-3,
+      default: 2e-3,
       above: 0,
     }),
     warmup: integer<number | undefined>({

@@ -178,6 +178,8 @@ function startRun(
   return train(task, {
     optimizer: adamW({
       learningRate: values.lr,
+      // Gradients of so small a batch forget sooner than Adam's 0.999 does.
+      beta2: 0.99,
       weightDecay: values.weightDecay,
       decay: gptDecay,
     }),

@@ -108,7 +108,6 @@ function learnMerges(
   vocabularySize: number,
 ): BytePairTokenizer {
   const tokens = [...byteCharacters];
-  const idOf = new Map(tokens.map((token, id) => [token, id]));
   const merges: string[] = [];
 
   const counts = new PairCounts(vocabularySize);
@@ -140,17 +139,17 @@ function learnMerges(
     }
     const left = tokens[pair.left];
     const right = tokens[pair.right];
-    // One token, one merge: after (ab, c) there is no (a, bc).
-    if (idOf.has(left + right)) continue;
+    // No other pair gives this token: where neighbours spell the same text,
+    // all merges happened inside of it, so the same ones in the same order.
     const id = tokens.length;
     tokens.push(left + right);
-    idOf.set(left + right, id);
     merges.push(`${left} ${right}`);
     const changed = new Set<number>();
     for (const word of pair.words) mergeInWord(word, pair, id, counts, changed);
     for (const newIndex of changed) enqueue(newIndex);
   }
-  return bytePairTokenizer({ vocabulary: Object.fromEntries(idOf), merges });
+  const vocabulary = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  return bytePairTokenizer({ vocabulary, merges });
 }
 
 function isMoreFrequent(a: Pair, b: Pair): boolean {

@@ -9,11 +9,13 @@
  * @example
  * ```ts
  * import { valueAndGrad } from "@layerbraid/layerbraid/autograd";
- * import { device, square, sub, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ * import { device, square, sub, sum, type Tensor, tensor } from "@layerbraid/layerbraid/tensor";
  * import { sgd } from "@layerbraid/layerbraid/train";
  *
  * await device("reference");
- * const loss = valueAndGrad(({ x }) => sum(square(sub(x, 3))));
+ * const loss = valueAndGrad(({ x }: { x: Tensor }) =>
+ *   sum(square(sub(x, 3)))
+ * );
  * const optimizer = sgd({ learningRate: 0.1 });
  * let parameters = { x: tensor([0, 1]) };
  * let state = optimizer.init(parameters);

@@ -40,7 +40,7 @@ import type { Kernel, Runtime } from "./runtime.ts";
 
 /** Queries in a block, at most; fewer where a diagonal cuts blocks. */
 const mostRows = 96;
-const mostCausalRows = 48;
+const mostCausalRows = 36;
 /** Fewest floating point operations worth waking a thread for. */
 const grainFlops = 1e6;
 

@@ -15,6 +15,9 @@ import {
   scalar,
   type Value,
 } from "./assembler.ts";
+import { jobReader, type ScratchPart, scratchParts } from "./attention_job.ts";
+import { emitRowFunctions, type RowFunctions } from "./attention_rows.ts";
+import { emitGemm, type Gemm, productFlags, type Tile } from "./gemm.ts";
 import {
   bitAnd,
   minimum,
@@ -24,10 +27,6 @@ import {
   quotient,
   remainder,
 } from "./integer.ts";
-import { jobReader, type ScratchPart, scratchParts } from "./attention_job.ts";
-import { emitRowFunctions, type RowFunctions } from "./attention_rows.ts";
-import { emitGemm, type Gemm, productFlags, type Tile } from "./gemm.ts";
-
 import type { RecordReader } from "./record.ts";
 
 /** The functions that both kernels call. */
@@ -67,16 +66,19 @@ export interface Packing {
   readonly as: "columns" | "rows";
 }
 
-/** A product's left operand in rows or columns, and its result. */
+/** A product's left operand, in rows, and its result. */
 export interface Operands {
   /** Extra flags of the product. */
   readonly flags: Value;
-  /** Left operand: address, and bytes between its rows (or columns). */
+  /** Left operand. */
   readonly left: Value;
+  /** Bytes between its rows. */
   readonly leftStride: Value;
-  /** Result, and bytes between its rows. */
+  /** Result. */
   readonly out: Value;
+  /** Bytes between its rows. */
   readonly outRow: Value;
+  /** Factor of the product. */
   readonly alpha: Value;
 }
 
@@ -90,27 +92,37 @@ export class AttentionFrame {
   readonly scratch: Local;
   /** The functions it calls. */
   readonly functions: AttentionFunctions;
-  /** Extents. */
+  /** Number of heads of a batch member. */
   readonly heads: Local;
+  /** Number of queries. */
   readonly queries: Local;
+  /** Number of keys. */
   readonly keys: Local;
+  /** Extent of queries, keys and values. */
   readonly depth: Local;
-  /** The current batch, head, and both as one number. */
+  /** The current member of the batch. */
   readonly batch: Local;
+  /** The current head. */
   readonly head: Local;
+  /** Both as one number: batch · heads + head. */
   readonly batchHead: Local;
-  /** First query and number of queries of the current block. */
+  /** First query of the current block. */
   readonly first: Local;
+  /** Number of its queries. */
   readonly rows: Local;
-  /** Keys that the block sees, at least 0. */
+  /** Keys that the block sees. */
   readonly reach: Local;
-  /** Row of the block in loops over rows, and the keys that it sees. */
+  /** Row of the block, in `forRows`. */
   readonly row: Local;
+  /** Keys that this row sees. */
   readonly valid: Local;
   /** Bytes between rows of scores. */
   readonly scoreRow: Local;
+  /** Queries in a block. */
   readonly rowBlock: Local;
+  /** Factor of the scores. */
   readonly scale: Local;
+  /** What dropout multiplies the rest with; 0 without dropout. */
   readonly keptFactor: Local;
   #causal: Local;
   #resident: Local;
@@ -310,11 +322,15 @@ export class AttentionFrame {
     const none = f.pointer(0);
     this.#forPackedChunks(packing, (at, first, count) => {
       const shift = f.let(f.times(first, 4));
+      // Whole tiles are faster; rows of scores have room, a residual hasn't.
+      const whole = bitAnd(plus(count, columns - 1), -columns);
+      const isExact = bitAnd(flags, productFlags.residual);
+      const width = choose(isExact, count, whole);
       f.run(
         gemm.multiply,
         ...[flags, left, leftStride, f.times(leftStride, rows)],
         ...[at, f.pointer(4 * columns), f.times(this.depth, 4 * columns)],
-        ...[this.rows, count, this.depth, f.offset(out, shift), outRow],
+        ...[this.rows, width, this.depth, f.offset(out, shift), outRow],
         residual ? f.offset(residual.address, shift) : none,
         residual ? residual.row : none,
         ...[none, none, alpha, this.scratch],

@@ -16,12 +16,11 @@ import {
   type ModuleBuilder,
   scalar,
   simd,
-  simdShift,
   splat,
   type Value,
 } from "./assembler.ts";
 import { minus } from "./integer.ts";
-import { philoxBlocks, philoxElements } from "./philox_kernel.ts";
+import { addDropoutFactors } from "./random.ts";
 import { largestOfRow, sumElements } from "./row_reduction.ts";
 import { exp, log } from "./vector_math.ts";
 import { forElements, rowExtent } from "./vector_loop.ts";
@@ -44,12 +43,7 @@ export interface RowFunctions {
    * logSumExp, mean, scale, factors)`; no dropout where `factors` is 0.
    */
   readonly gradient: FunctionBuilder;
-  /**
-   * The factors of dropout, `kept` or 0, of the elements of blocks `block`,
-   * `block + 1`, … of four, at least `count`: `(target, block, count, seedLow,
-   * seedHigh, stream0, stream1, stream2, threshold, kept)`. Fills `target` up
-   * to a multiple of 16.
-   */
+  /** The factors of dropout; see `addDropoutFactors`. */
   readonly dropout: FunctionBuilder;
   /** Multiplies by factors: `(row, factors, count)`. */
   readonly multiply: FunctionBuilder;
@@ -66,7 +60,7 @@ export function emitRowFunctions(module: ModuleBuilder): RowFunctions {
     mask: emitMask(module),
     exponentials: emitExponentials(module),
     gradient: emitGradient(module),
-    dropout: emitDropout(module),
+    dropout: addDropoutFactors(module),
     multiply: module.internal(
       ["ptr", "ptr", "i32"],
       undefined,
@@ -220,32 +214,6 @@ function emitGradient(module: ModuleBuilder): FunctionBuilder {
       };
       f.if(f.lessThan(f.pointer(0), factors), () => loop(true), () => {
         loop(false);
-      });
-    },
-  );
-}
-
-function emitDropout(module: ModuleBuilder): FunctionBuilder {
-  return module.internal(
-    [
-      ...["ptr", "i32", "i32", "i32", "i32"] as const,
-      ...["i32", "i32", "i32", "i32", "f32"] as const,
-    ],
-    undefined,
-    (f, target, block, count, seedLow, seedHigh, ...more) => {
-      const [stream0, stream1, stream2, threshold, kept] = more;
-      const stream = [stream0, stream1, stream2];
-      const [least, factor] = [f.let(splat(threshold)), f.let(splat(kept))];
-      f.while(scalar("i32.gt_s", count, i32(0)), () => {
-        const blocks = philoxBlocks(f, block, [seedLow, seedHigh], stream);
-        blocks.forEach((words, i) => {
-          const upper = simdShift("i32x4.shr_u", words, i32(8));
-          const isKept = simd("i32x4.ge_s", upper, least);
-          f.storeVector(target, simd("v128.and", isKept, factor), 16 * i);
-        });
-        f.add(target, 4 * philoxElements);
-        f.add(block, philoxElements / 4);
-        f.add(count, -philoxElements);
       });
     },
   );

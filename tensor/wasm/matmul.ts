@@ -11,8 +11,8 @@
  *   rows have stride 1, B if columns have stride 1, and neither spans so many
  *   pages, or is read so often, that packing pays.
  * - Otherwise an item packs its block of A, block of k by block of k, and so
- *   its block of B; but a B that several blocks of rows would pack is packed
- *   once, by a launch of its own.
+ *   its block of B; but what several items would pack is packed once, by a
+ *   launch of its own.
  * - Batches of small matrices are one launch with a table of addresses; batch
  *   axes which only repeat b are more rows.
  *
@@ -21,7 +21,7 @@
 
 import type { Kernels } from "../backend.ts";
 import { contiguousStrides } from "../shape.ts";
-import { productFlags, type Tile, tileOf } from "./gemm.ts";
+import { blockDepth, productFlags, type Tile, tileOf } from "./gemm.ts";
 import {
   matmulFields,
   matmulFlags,
@@ -46,14 +46,21 @@ const inPlaceDepth = 96;
 /** Tiles that may read an operand in place, however long k is. */
 const inPlaceTiles = 4;
 
-/** How a product is cut, and what is packed. */
+/** Most bytes of a B that is packed at once, so that it stays in a cache. */
+const mostPackedBytes = 2 ** 21;
+
+/**
+ * How the tile gets at an operand: it reads it in place, by rows or columns, or
+ * from strips that are packed once for all items, or by every item for itself.
+ */
+type Access = "rows" | "columns" | "packed" | "items";
+
+/** How a product is cut, and how its operands are read. */
 interface Plan {
   readonly rowBlock: number;
   readonly columnBlock: number;
-  /** Who packs B, if anybody. */
-  readonly packing: "none" | "once" | "items";
-  /** Flags of the kernel that follow from the layout of A. */
-  readonly layout: number;
+  readonly a: Access;
+  readonly b: Access;
 }
 
 function roundUp(x: number, unit: number): number {
@@ -69,11 +76,6 @@ function planOf(
   const isShallow = k <= inPlaceDepth;
   const isFewRows = m <= inPlaceTiles * rows;
   const isFewColumns = n <= inPlaceTiles * columns;
-  const layout = a.column === 1
-    ? 0
-    : a.row === 1 && (isShallow || isFewColumns)
-    ? productFlags.columns
-    : matmulFlags.packA;
   // Strips of B are read to their full width.
   const isInPlace = b.column === 1 && n % columns === 0 &&
     (isShallow || isFewRows);
@@ -86,13 +88,20 @@ function planOf(
     ? Math.max(Math.ceil(m / mostRows), pieces)
     : 1;
   const rowBlock = roundUp(Math.ceil(m / rowBlocks), rows);
-  const packing = isInPlace ? "none" : m > rowBlock ? "once" : "items";
+  const accessB = isInPlace ? "rows" : m > rowBlock ? "packed" : "items";
   const columnBlocks = Math.max(
-    packing === "items" ? Math.ceil(n / mostColumns) : 1,
+    accessB === "items" ? Math.ceil(n / mostColumns) : 1,
     Math.ceil(pieces / rowBlocks),
   );
   const columnBlock = roundUp(Math.ceil(n / columnBlocks), columns);
-  return { rowBlock, columnBlock, packing, layout };
+  const accessA = a.column === 1
+    ? "rows"
+    : a.row === 1 && (isShallow || isFewColumns)
+    ? "columns"
+    : n > columnBlock && count === 1
+    ? "packed"
+    : "items";
+  return { rowBlock, columnBlock, a: accessA, b: accessB };
 }
 
 /** The matrix products of a device; compiled when first used. */
@@ -112,16 +121,36 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     return loaded;
   }
 
-  /** B in strips, in temporary memory. */
-  function packed({ n, k, b }: Problem, address: number): number {
-    const { columns } = tile;
-    const strips = Math.ceil(n / columns);
-    const target = runtime.temporary(4 * k * columns * strips);
+  /** Temporary memory until `letGo`, or the end of this product. */
+  const held: number[] = [];
+  function hold(bytes: number): number {
+    const address = runtime.temporary(bytes);
+    held.push(address);
+    return address;
+  }
+
+  /** Gives back what was held last, until `count` blocks are left. */
+  function letGo(count: number): void {
+    while (held.length > count) runtime.release(held.pop()!);
+  }
+
+  /**
+   * An operand in strips of `width`, in temporary memory: `count` × k elements,
+   * with strides `along` and `step`.
+   */
+  function packed(
+    kernel: Kernel,
+    width: number,
+    address: number,
+    [along, step, count, k]: readonly number[],
+  ): number {
+    const strips = Math.ceil(count / width);
+    const target = hold(4 * k * width * strips);
     runtime.launch(
-      kernels().packB,
-      [address, b.column, b.row, n, k, target],
+      kernel,
+      [address, along, step, count, k, target],
       strips,
-      Math.ceil(grainElements / (k * columns)),
+      Math.ceil(grainElements / (k * width)),
     );
     return target;
   }
@@ -138,34 +167,38 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     table: number,
   ): void {
     const { m, n, k, alpha, a, b, out, residual, bias } = problem;
-    const { matmul } = kernels();
+    const { matmul, packA, packB } = kernels();
+    const { rows, columns } = tile;
+    const heldBefore = held.length;
     const plan = planOf(problem, count, runtime.threads, tile);
-    const { rowBlock, columnBlock, packing } = plan;
-    let flags = plan.layout;
+    const { rowBlock, columnBlock } = plan;
+    let flags = 0;
     if (residual !== undefined) flags |= productFlags.residual;
     if (bias !== undefined) flags |= productFlags.bias;
-    let bAddress = addresses[first + 1];
-    let bStep = b.row;
-    let bOther = b.column;
-    if (packing === "items") flags |= matmulFlags.packB;
-    else {
-      bOther = tile.columns;
-      if (packing === "once") {
-        bAddress = packed(problem, bAddress);
-        bStep = tile.columns;
-        bOther = k * tile.columns;
-      }
+    let [aAddress, aRow, aStep] = [addresses[first], a.row, a.column];
+    if (plan.a === "items") flags |= matmulFlags.packA;
+    else if (plan.a !== "rows") flags |= productFlags.columns;
+    if (plan.a === "packed") {
+      aAddress = packed(packA, rows, aAddress, [aRow, aStep, m, k]);
+      [aRow, aStep] = [k, rows];
+    }
+    let [bAddress, bStep, bOther] = [addresses[first + 1], b.row, b.column];
+    if (plan.b === "items") flags |= matmulFlags.packB;
+    else bOther = columns;
+    if (plan.b === "packed") {
+      bAddress = packed(packB, columns, bAddress, [b.column, b.row, n, k]);
+      [bStep, bOther] = [columns, k * columns];
     }
     // In the order of `matmulFields`.
     const values = [
-      addresses[first],
+      aAddress,
       bAddress,
       addresses[first + 2],
       addresses[first + 3],
       addresses[first + 4],
       table === 0 ? recordAddress : table,
-      a.row,
-      a.column,
+      aRow,
+      aStep,
       bStep,
       bOther,
       out.row,
@@ -184,7 +217,35 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     const flops = 2 * m * n * k * count;
     const grain = Math.max(1, Math.ceil(items * grainFlops / (flops + 1)));
     runtime.launch(matmul, [recordAddress], items, grain);
-    if (packing === "once") runtime.release(bAddress);
+    letGo(heldBefore);
+  }
+
+  /** Launches one product, in parts if B is large: later ones add to out. */
+  function launchParts(
+    problem: Problem,
+    addresses: readonly number[],
+    first: number,
+  ): void {
+    const { m, n, k, a, b, out } = problem;
+    const blocks = Math.floor(mostPackedBytes / (4 * n * blockDepth));
+    const depth = blockDepth * Math.max(1, blocks);
+    if (m <= mostRows || k <= depth) {
+      return launch(problem, addresses, first, 1, 0);
+    }
+    const [aAddress, bAddress, to, from, plus] = addresses.slice(first);
+    for (let start = 0; start < k; start += depth) {
+      const operands = [
+        aAddress + 4 * start * a.column,
+        bAddress + 4 * start * b.row,
+        ...(start === 0 ? [to, from, plus] : [to, to, 0]),
+      ];
+      const part = { ...problem, k: Math.min(depth, k - start) };
+      if (start > 0) {
+        part.residual = out;
+        part.bias = undefined;
+      }
+      launch(part, operands, 0, 1, 0);
+    }
   }
 
   /** A copy in temporary memory of matrices whose columns aren't neighbours. */
@@ -196,7 +257,7 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     const { batch, m, n } = problem;
     const sources = batchAddresses(problem)
       .filter((_, i) => i % 5 === position);
-    const address = runtime.temporary(4 * sources.length * m * n);
+    const address = hold(4 * sources.length * m * n);
     sources.forEach((source, i) =>
       runtime.launch(
         kernels().copyRows,
@@ -214,15 +275,14 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     const count = addresses.length / 5;
     if (count === 1 || problem.m > mostRows) {
       for (let first = 0; first < addresses.length; first += 5) {
-        launch(problem, addresses, first, 1, 0);
+        launchParts(problem, addresses, first);
       }
       return;
     }
-    const table = runtime.temporary(8 * addresses.length);
+    const table = hold(8 * addresses.length);
     new Float64Array(runtime.memory.buffer, table, addresses.length)
       .set(addresses);
     launch(problem, addresses, 0, count, table);
-    runtime.release(table);
   }
 
   return {
@@ -230,13 +290,17 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
       const problem = problemOf(runtime, args);
       const { batch, m, n, residual, bias } = problem;
       if (m * n === 0 || batch.includes(0)) return;
-      const isResidualCopied = residual !== undefined && residual.column !== 1;
-      const isBiasCopied = bias !== undefined && bias.column !== 1;
-      if (isResidualCopied) problem.residual = copied(problem, residual, 3);
-      if (isBiasCopied) problem.bias = copied(problem, bias, 4);
-      launchBatch(problem);
-      if (isBiasCopied) runtime.release(problem.bias!.address);
-      if (isResidualCopied) runtime.release(problem.residual!.address);
+      try {
+        if (residual !== undefined && residual.column !== 1) {
+          problem.residual = copied(problem, residual, 3);
+        }
+        if (bias !== undefined && bias.column !== 1) {
+          problem.bias = copied(problem, bias, 4);
+        }
+        launchBatch(problem);
+      } finally {
+        letGo(0);
+      }
     },
   };
 }

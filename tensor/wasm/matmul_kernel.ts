@@ -61,7 +61,7 @@ const packedA = tileScratchBytes;
 const packedB = 1 << 20;
 
 /**
- * The module of a tile, with kernels `packB`, `copyRows` and `matmul`; what
+ * The module of a tile, with kernels `packA`, `packB`, `copyRows` and `matmul`; what
  * they take is said at each.
  */
 export function matmulModule(
@@ -71,26 +71,32 @@ export function matmulModule(
   const module = new ModuleBuilder(target);
   const { multiply, packA, packB } = emitGemm(module, tile);
 
-  // Items are strips of b.
-  module.export(
-    "packB",
-    ["ptr", "i32", "i32", "i32", "i32", "ptr", "i32", "i32", "ptr"],
-    undefined,
-    (f, b, bColumn, bStep, n, k, packed, begin, end) => {
-      const first = f.let(product(begin, tile.columns));
-      const last = minimum(n, product(end, tile.columns));
-      const along = f.let(f.times(bColumn, 4));
-      f.run(
-        packB,
-        f.offset(b, f.times(first, along)),
-        along,
-        f.times(bStep, 4),
-        minus(last, first),
-        k,
-        f.offset(packed, f.times(first, f.times(k, 4))),
-      );
-    },
-  );
+  // Items are strips.
+  const packers = [
+    ["packA", packA, tile.rows],
+    ["packB", packB, tile.columns],
+  ] as const;
+  for (const [name, pack, width] of packers) {
+    module.export(
+      name,
+      ["ptr", "i32", "i32", "i32", "i32", "ptr", "i32", "i32", "ptr"],
+      undefined,
+      (f, source, alongElements, step, count, k, packed, begin, end) => {
+        const first = f.let(product(begin, width));
+        const last = minimum(f.let(product(end, width)), count);
+        const along = f.let(f.times(alongElements, 4));
+        f.run(
+          pack,
+          f.offset(source, f.times(first, along)),
+          along,
+          f.times(step, 4),
+          minus(last, first),
+          k,
+          f.offset(packed, f.times(first, f.times(k, 4))),
+        );
+      },
+    );
+  }
 
   // Items are rows.
   module.export(

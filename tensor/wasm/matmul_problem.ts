@@ -29,11 +29,17 @@ export interface Problem {
   readonly n: number;
   /** Columns of `a`, rows of `b`. */
   readonly k: number;
+  /** Factor of the product and the bias. */
   readonly alpha: number;
+  /** Left factors. */
   readonly a: Matrices;
+  /** Right factors. */
   readonly b: Matrices;
+  /** Results. */
   readonly out: Matrices;
+  /** What is added last. */
   residual: Matrices | undefined;
+  /** What is added to the product. */
   bias: Matrices | undefined;
 }
 

@@ -153,14 +153,13 @@ Deno.test("merging follows the ranks, whatever their order", () => {
 function trainPlainly(words: readonly string[], size: number): string[] {
   const idOf = new Map(Object.entries(byteVocabulary));
   const merges: string[] = [];
-  const refused = new Set<string>();
   let pieces = words.map((word) => [...word]);
   while (idOf.size < size) {
     const counts = new Map<string, number>();
     for (const piece of pieces) {
       for (let i = 0; i + 1 < piece.length; i++) {
         const pair = `${piece[i]} ${piece[i + 1]}`;
-        if (!refused.has(pair)) counts.set(pair, (counts.get(pair) ?? 0) + 1);
+        counts.set(pair, (counts.get(pair) ?? 0) + 1);
       }
     }
     const key = (pair: string): number[] =>
@@ -171,12 +170,7 @@ function trainPlainly(words: readonly string[], size: number): string[] {
       return countB - countA || leftA - leftB || rightA - rightB;
     });
     if (best === undefined || best[1] < 2) break;
-    const token = best[0].replace(" ", "");
-    if (idOf.has(token)) {
-      refused.add(best[0]);
-      continue;
-    }
-    idOf.set(token, idOf.size);
+    idOf.set(best[0].replace(" ", ""), idOf.size);
     merges.push(best[0]);
     pieces = pieces.map((piece) => replacePair(piece, best[0]));
   }

@@ -5,7 +5,7 @@ import type {
   RandomKey,
   View,
 } from "../../tensor/backend.ts";
-import { type Dtype, typedArray } from "../../tensor/dtype.ts";
+import type { Dtype, TypedArray } from "../../tensor/dtype.ts";
 import { createReferenceDevice } from "../../tensor/reference/mod.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
 import { createAttentionKernels } from "../../tensor/wasm/attention.ts";
@@ -22,7 +22,7 @@ interface Place {
   readonly real: "f32" | "f64";
   readonly kernels: Attention;
   view(dtype: Dtype, layout: Layout): View;
-  values(view: View): Float32Array | Float64Array | Uint8Array | Int32Array;
+  values(view: View): TypedArray;
 }
 
 /** How a tensor lies in its buffer. */
@@ -65,7 +65,7 @@ function wasmPlace(runtime: OwnedRuntime): Place {
 
 function referencePlace(): Place {
   const device = createReferenceDevice({ dtype: "f64" });
-  const memory = new Map<unknown, ReturnType<typeof typedArray>>();
+  const memory = new Map<unknown, TypedArray>();
   return {
     real: "f64",
     kernels: device,

@@ -174,6 +174,7 @@ const extents: readonly (readonly [number, number, number])[] = [
   ...[[1, 33, 70], [2, 64, 300], [4, 40, 129], [5, 1, 50]] as const,
   ...[[70, 1, 33], [65, 3, 64], [13, 48, 257], [64, 64, 64]] as const,
   ...[[97, 31, 33], [200, 24, 100], [200, 70, 530], [30, 1100, 20]] as const,
+  ...[[100, 310, 130], [200, 20, 0]] as const,
 ];
 
 for (const [name, options] of Object.entries(variants)) {
@@ -307,6 +308,23 @@ for (const [name, options] of Object.entries(variants)) {
     });
   });
 }
+
+Deno.test("wasm matmul: a large b is packed in parts, bias added once", () => {
+  withRuntime({ mode: "turbo" }, (runtime) => {
+    const [m, n, k] = [150, 1400, 800];
+    for (const residual of [true, false]) {
+      const out = viewOf(runtime, { shape: [m, n] });
+      check(runtime, {
+        a: viewOf(runtime, transposed([m, k])),
+        b: viewOf(runtime, { shape: [k, n] }),
+        out,
+        bias: viewOf(runtime, { shape: [m, n], strides: [0, 1] }),
+        residual: residual ? out : undefined,
+        alpha: 0.5,
+      });
+    }
+  });
+});
 
 Deno.test("wasm matmul: threads and modes don't change a bit", () => {
   const shapes = [[250, 130, 300], [20, 900, 300], [2, 400, 500], [70, 64, 64]];
