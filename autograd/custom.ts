@@ -1,6 +1,21 @@
 /**
  * Functions that bring their own pullback.
  *
+ * @example Clip the gradient that passes
+ * ```ts
+ * import { customVjp, grad } from "@layerbraid/layerbraid/autograd";
+ * import { clamp, copy, device, square, sum, type Tensor, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("wasm", { threads: 1 });
+ * const clipped = (x: Tensor): Tensor =>
+ *   customVjp("clip gradient", (given: Tensor) => ({
+ *     value: copy(given),
+ *     pullback: (cotangent: Tensor) => clamp(cotangent, -1, 1),
+ *   }), x);
+ * const gradient = grad((x) => sum(square(clipped(x))))(tensor([0.25, 3]));
+ * console.log(await gradient.array()); // [ 0.5, 1 ]
+ * ```
+ *
  * @module
  */
 
@@ -14,7 +29,7 @@ import {
   type Tree,
   unobserved,
   zerosLike,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { defineRule } from "./rule.ts";
 import { vjp } from "./vjp.ts";
 

@@ -1,6 +1,16 @@
 /**
  * Gradients against central differences.
  *
+ * @example
+ * ```ts
+ * import { gradCheck } from "@layerbraid/layerbraid/autograd";
+ * import { device, exp, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("reference", { dtype: "f64" });
+ * const off = await gradCheck((x) => sum(exp(x)), tensor([0, 1]));
+ * console.log(off < 1e-6); // true
+ * ```
+ *
  * @module
  */
 
@@ -12,7 +22,7 @@ import {
   type Tensor,
   tensor,
   type Tree,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { valueAndGrad } from "./vjp.ts";
 
 /** Options of `gradCheck`. */

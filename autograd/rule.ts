@@ -1,6 +1,25 @@
 /**
  * Gradient rules: how cotangents go back through a primitive.
  *
+ * @example A primitive of one's own: gradients change sign on their way back
+ * ```ts
+ * import { defineRule, grad } from "@layerbraid/layerbraid/autograd";
+ * import { apply, device, neg, type Operation, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("wasm", { threads: 1 });
+ * const reversal: Operation<null> = {
+ *   name: "gradient reversal",
+ *   forward: ([x]) => [x.view(x.shape, x.strides, x.offset)],
+ * };
+ * defineRule(reversal, {
+ *   saves: () => ({}),
+ *   pullback: (_, [cotangent]) => [cotangent && neg(cotangent)],
+ * });
+ * const f = grad((x) => sum(apply(reversal, [x], null)[0]));
+ * const gradient = f(tensor([1, 2]));
+ * console.log(await gradient.array()); // [ -1, -1 ]
+ * ```
+ *
  * @module
  */
 

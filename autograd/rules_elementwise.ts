@@ -22,7 +22,7 @@ import {
   type Shape,
   sum,
   type Tensor,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { defineRule, type Saved } from "./rule.ts";
 
 const derivatives = new WeakMap<Elementwise, Map<number, Derivative>>();

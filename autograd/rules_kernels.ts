@@ -46,7 +46,7 @@ import {
   transpose,
   variance,
   zeros,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { defineConstant, defineRule } from "./rule.ts";
 
 defineConstant(argmaxOperation);

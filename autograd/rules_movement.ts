@@ -26,7 +26,7 @@ import {
   type ViewAttributes,
   windowsOperation,
   zeros,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { type Applied, defineRule, type Rule } from "./rule.ts";
 
 const nothing = (): Record<string, never> => ({});

@@ -15,7 +15,7 @@ import {
   scope,
   type Tensor,
   withoutScope,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { type Rule, ruleOf } from "./rule.ts";
 
 /** One applied operation, with what its rule needs. */

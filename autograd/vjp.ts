@@ -16,12 +16,12 @@ import {
   replaceLeaves,
   sameShape,
   scope,
-  type Tensor,
+  Tensor,
   type Tree,
   unobserved,
   withObserver,
   zerosLike,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import "./rules_elementwise.ts";
 import "./rules_kernels.ts";
 import "./rules_movement.ts";
@@ -80,7 +80,7 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
     const aliases = mapTree(alias, inputs as Tree) as unknown as I;
     tape = new Tape(leaves(aliases));
     try {
-      return withObserver(tape, () => f(...aliases));
+      return assertTree(withObserver(tape, () => f(...aliases)));
     } catch (error) {
       tape.dispose();
       throw error;
@@ -116,6 +116,22 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
       },
     }),
   };
+}
+
+/** Refuses what is no tree of tensors: numbers, promises, undefined, … */
+function assertTree<O>(value: O): O {
+  const visit = (node: unknown): void => {
+    if (node instanceof Tensor) return;
+    if (node instanceof Promise) {
+      throw new TypeError("vjp: the function is async; it must return tensors");
+    }
+    if (node === null || typeof node !== "object") {
+      throw new TypeError(`vjp: the function must return tensors, not ${node}`);
+    }
+    Object.values(node).forEach(visit);
+  };
+  visit(value);
+  return value;
 }
 
 function checkCotangents(

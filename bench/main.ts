@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Flags, readFlags, UsageError } from "./arguments.ts";
+import { FlagError, type Flags, readFlags } from "./arguments.ts";
 import { benchMatmul, matmulDefaults } from "./matmul.ts";
 import { benchOps, opsDefaults } from "./ops.ts";
 import { benchStep, stepDefaults } from "./step.ts";
@@ -48,15 +48,17 @@ function usage(): string {
 }
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
-  if (name === undefined || name === "--help" || name === "-h") {
+  const isHelp = [name, ...rest].some((argument) =>
+    argument === "--help" || argument === "-h"
+  );
+  if (name === undefined || isHelp) {
     console.log(usage());
     return 0;
   }
   const benchmark = benchmarks[name];
-  if (benchmark === undefined || rest.includes("--help")) {
-    if (benchmark === undefined) console.error(`bench: there is no "${name}"`);
-    console.error(usage());
-    return benchmark === undefined ? 2 : 0;
+  if (benchmark === undefined) {
+    console.error(`bench: there is no "${name}"\n${usage()}`);
+    return 2;
   }
   try {
     await benchmark.run(readFlags(rest, benchmark.defaults));
@@ -64,7 +66,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     console.error(error.message);
-    return error instanceof UsageError || error instanceof RangeError ? 2 : 1;
+    return error instanceof FlagError || error instanceof RangeError ? 2 : 1;
   }
 }
 

@@ -12,7 +12,14 @@ import {
   randomKey,
   scope,
 } from "../tensor/mod.ts";
-import { count, counts, type Flags, toCount, UsageError } from "./arguments.ts";
+import {
+  count,
+  counts,
+  FlagError,
+  type Flags,
+  list,
+  toCount,
+} from "./arguments.ts";
 import { time } from "./timing.ts";
 
 /** Flags and their defaults. */
@@ -30,19 +37,24 @@ interface Shape {
   readonly k: number;
 }
 
+/** The shapes that were asked for; all defaults where none were. */
 function shapes(flags: Flags): Shape[] {
+  const isAnyGiven = flags.given.has("sizes") || flags.given.has("shapes");
+  const isWanted = (name: string): boolean =>
+    !isAnyGiven || flags.given.has(name);
   const cubes = counts(flags, "sizes").map((n) => ({ m: n, n, k: n }));
-  const others = flags.text.shapes.split(",").filter((s) => s !== "").map(
-    (text) => {
-      const parts = text.split("x");
-      if (parts.length !== 3) {
-        throw new UsageError(`bench: --shapes ${text} must be MxNxK`);
-      }
-      const [m, n, k] = parts.map((part) => toCount(part, "--shapes"));
-      return { m, n, k };
-    },
-  );
-  return [...cubes, ...others];
+  const others = list(flags, "shapes").map((text) => {
+    const parts = text.split("x");
+    if (parts.length !== 3) {
+      throw new FlagError(`bench: --shapes ${text} must be MxNxK`);
+    }
+    const [m, n, k] = parts.map((part) => toCount(part, "--shapes"));
+    return { m, n, k };
+  });
+  return [
+    ...(isWanted("sizes") ? cubes : []),
+    ...(isWanted("shapes") ? others : []),
+  ];
 }
 
 function measure(
@@ -65,15 +77,17 @@ function measure(
 
 /** Runs the benchmark. */
 export async function benchMatmul(flags: Flags): Promise<void> {
-  const list = shapes(flags);
-  const layouts = flags.text.transpose.split(",");
+  const wanted = shapes(flags);
+  const layouts = list(flags, "transpose");
   for (const layout of layouts) {
     if (!/^[NT][NT]$/.test(layout)) {
-      throw new UsageError(`bench: --transpose ${layout} must be NN, NT or TN`);
+      throw new FlagError(
+        `bench: --transpose ${layout} must be NN, NT, TN or TT`,
+      );
     }
   }
   const cpu = await device("wasm", { threads: count(flags, "threads") });
-  for (const shape of list) {
+  for (const shape of wanted) {
     for (const layout of layouts) {
       const { best, median } = measure(cpu, shape, layout);
       const name = `${shape.m}x${shape.n}x${shape.k}`;

@@ -14,10 +14,10 @@ export class UsageError extends Error {
 }
 
 /** Exit code of a mistake in how a command was called. */
-export const usageExitCode = 2;
+const usageExitCode = 2;
 
 /** Exit code of a failure while a command runs. */
-export const failureExitCode = 1;
+const failureExitCode = 1;
 
 /**
  * Runs a command and ends the process with its exit code. What it throws
@@ -38,7 +38,7 @@ export async function runCommand(
 }
 
 /** What to print for something thrown, and which code to exit with. */
-export function describeFailure(
+function describeFailure(
   name: string,
   error: unknown,
 ): { line: string; exitCode: number } {

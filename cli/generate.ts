@@ -5,9 +5,9 @@
  */
 
 import {
-  type Checkpoint,
   gptFromCheckpoint,
-  loadCheckpoint,
+  loadModelCheckpoint,
+  type ModelCheckpoint,
 } from "../train/mod.ts";
 import { runCommand, UsageError } from "./failure.ts";
 import { generateCommand, type GenerateValues } from "./generate_command.ts";
@@ -16,25 +16,32 @@ import { listenForInterruption } from "./interruption.ts";
 import { openDevice } from "./open_device.ts";
 import { bold, openOutput, printable } from "./output.ts";
 import { completeOptions, parseArguments } from "./parse.ts";
-import { findRun } from "./run_folder.ts";
-import { type Writer, writeText } from "./write_text.ts";
+import { enterCallersFolder } from "./path.ts";
+import { damageNotes, findModel } from "./run_folder.ts";
+import { defaultPrompt, type Writer, writeText } from "./write_text.ts";
 
 async function main(args: readonly string[]): Promise<number> {
+  enterCallersFolder();
   const given = parseArguments(generateCommand, args);
   const values = completeOptions(generateCommand, given);
   if (values.help) {
-    console.log(helpText(generateCommand));
+    openOutput("stdout").write(`${helpText(generateCommand)}\n`);
     return 0;
   }
-  const folder = await findRun("--from", values.from);
-  const checkpoint = await loadCheckpoint(folder);
+  const folder = await findModel("--from", values.from);
+  const checkpoint = await loadModelCheckpoint(folder);
+  const { path, damaged } = checkpoint;
+  for (const note of damageNotes(path, damaged)) {
+    openOutput("stderr").write(`generate: note: ${note}\n`);
+  }
   const device = await openDevice(values);
-  await writeWith(makeWriter(checkpoint, values.prompt), values);
+  const writer = makeWriter(checkpoint);
+  await writeWith(writer, checkPrompt(writer, values.prompt), values);
   device.close();
   return 0;
 }
 
-function makeWriter(checkpoint: Checkpoint, prompt: string): Writer {
+function makeWriter(checkpoint: ModelCheckpoint): Writer {
   const { configuration, parameters, tokenizer } = gptFromCheckpoint(
     checkpoint,
   );
@@ -43,26 +50,36 @@ function makeWriter(checkpoint: Checkpoint, prompt: string): Writer {
       `--from ${checkpoint.path}: the checkpoint has no tokenizer`,
     );
   }
+  return { configuration, parameters, tokenizer };
+}
+
+/** The prompt; where there is none to go on from, what nobody has to say. */
+function checkPrompt(
+  { tokenizer }: Writer,
+  prompt: string | undefined,
+): string {
+  if (prompt === undefined || prompt === "") return defaultPrompt(tokenizer);
   try {
     tokenizer.encode(prompt);
   } catch (error) {
     throw new UsageError(`--prompt: ${(error as Error).message}`);
   }
-  return { configuration, parameters, tokenizer };
+  return prompt;
 }
 
 async function writeWith(
   writer: Writer,
+  prompt: string,
   values: GenerateValues,
 ): Promise<void> {
-  const { prompt, count, temperature, topK, topP, seed } = values;
+  const { count, temperature, topK, topP, seed } = values;
   const options = { count, temperature, topK, topP, seed };
   const output = openOutput("stdout");
   using interruption = listenForInterruption(() => {});
   output.write(bold(output, prompt));
   for await (const piece of writeText(writer, prompt, options)) {
     output.write(output.columns === undefined ? piece : printable(piece));
-    if (interruption.signal.aborted) break;
+    if (interruption.signal.aborted || output.isClosed()) break;
   }
   output.write("\n");
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { device, threads } from "./machine_options.ts";
 import {
-  choice,
   flag,
   integer,
   number,
@@ -18,14 +18,20 @@ import type { Command } from "./parse.ts";
 const options = {
   ...section("Model", {
     from: text({
-      help: "Folder of a run; its newest checkpoint writes",
+      help:
+        "Folder of a run, whose newest checkpoint writes, or of a checkpoint",
       default: "newest",
       defaultText: "the newest run in runs/",
       placeholder: "RUN",
     }),
   }),
   ...section("Text", {
-    prompt: text({ help: "The text to go on from", default: "\n" }),
+    prompt: text<string | undefined>({
+      help: "The text to go on from",
+      default: undefined,
+      defaultText: "a new line",
+      canBeEmpty: true,
+    }),
     count: integer({ help: "Tokens to write", default: 500, least: 0 }),
     temperature: number({
       help: "0 always takes the likeliest token; higher is more varied",
@@ -52,18 +58,8 @@ const options = {
     }),
   }),
   ...section("Machine", {
-    device: choice<"wasm" | "reference" | undefined>(["wasm", "reference"], {
-      help: "Where to compute; reference is slow and simple",
-      default: undefined,
-      defaultText: "$LAYERBRAID_DEVICE or wasm",
-    }),
-    threads: integer<number | undefined>({
-      help: "Threads of wasm",
-      default: undefined,
-      defaultText: "$LAYERBRAID_THREADS or all cores up to 8",
-      least: 1,
-      most: 64,
-    }),
+    device,
+    threads,
     help: flag({ help: "Print this" }),
   }),
 };

@@ -1,12 +1,12 @@
 /**
- * Ctrl-C: the first one asks, the second one insists.
+ * Ctrl-C, and other requests to end: the first one asks, the second insists.
  *
  * @module
  */
 
 const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
-  : ["SIGINT", "SIGTERM"];
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 // A terminal sends Ctrl-C to every program in the foreground, and some pass it
 // on to those that they started: what arrives together is one.

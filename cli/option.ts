@@ -134,7 +134,9 @@ function numeric<T extends number | undefined>(
 
 /** An option whose value is a text. */
 export function text<T extends string | undefined = string>(
-  description: Description<T> & { readonly expected?: string },
+  { canBeEmpty = false, ...description }: Description<T> & {
+    readonly canBeEmpty?: boolean;
+  },
 ): Option<T> {
   return {
     ...base,
@@ -145,7 +147,9 @@ export function text<T extends string | undefined = string>(
     expected: "a text",
     ...description,
     accept: (json) =>
-      typeof json === "string" && json !== "" ? json as T : undefined,
+      typeof json === "string" && (canBeEmpty || json !== "")
+        ? json as T
+        : undefined,
   };
 }
 

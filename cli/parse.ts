@@ -6,7 +6,12 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./failure.ts";
-import { flagName, type OptionTable, type OptionValues } from "./option.ts";
+import {
+  flagName,
+  type Option,
+  type OptionTable,
+  type OptionValues,
+} from "./option.ts";
 import { nearest } from "./suggestion.ts";
 
 /** A command: its name, its purpose and its options. */
@@ -38,7 +43,8 @@ export function parseArguments<Table extends OptionTable>(
   const isFlag = (flag: string): boolean =>
     options[byFlag.get(flag)!].placeholder === undefined;
   const unknown: string[] = [];
-  const parsed = parseArgs([...args], {
+  const joined = joinValues(options, byFlag, args);
+  const parsed = parseArgs(joined, {
     string: ["_", ...flags.filter((flag) => !isFlag(flag))],
     boolean: flags.filter(isFlag),
     collect: flags.filter((flag) => options[byFlag.get(flag)!].repeatable),
@@ -51,19 +57,12 @@ export function parseArguments<Table extends OptionTable>(
   for (const [flag, name] of byFlag) {
     const value = parsed[flag];
     const option = options[name];
-    if (value === undefined || value === false || isEmptyList(value)) continue;
-    if (value === "" && option.bare !== undefined) {
-      given[name] = option.bare;
-      continue;
-    }
-    if (value === "" || Array.isArray(value) && value.includes("")) {
-      throw new UsageError(
-        `--${flag} needs a value: expected ${option.expected}`,
-      );
-    }
+    if (value === undefined || isEmptyList(value)) continue;
+    if (value === false && !joined.includes(`--${flag}=false`)) continue;
     const json = typeof value === "string" ? option.fromText(value) : value;
     given[name] = option.accept(json);
     if (given[name] === undefined) {
+      if ([value].flat().includes("")) throw valueMissing(flag, option);
       throw new UsageError(
         `--${flag} ${[value].flat().join(" ")}: expected ${option.expected}`,
       );
@@ -84,6 +83,53 @@ export function parseArguments<Table extends OptionTable>(
 }
 
 /**
+ * Arguments in which each option's value is behind a `=`, for one that begins
+ * with a dash would be taken for an option.
+ */
+function joinValues(
+  options: OptionTable,
+  byFlag: ReadonlyMap<string, string>,
+  args: readonly string[],
+): string[] {
+  const parts = (argument: string): RegExpExecArray | [] =>
+    /^--([^=]+)(?:=(.*))?$/s.exec(argument) ?? [];
+  const isOption = (argument: string): boolean =>
+    byFlag.has(parts(argument)[1] ?? "");
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === "--") return [...joined, ...args.slice(i)];
+    const argument = args[i] === "-h" ? "--help" : args[i];
+    const [, flag, text] = parts(argument);
+    const option = options[byFlag.get(flag ?? "") ?? ""];
+    if (option === undefined) {
+      joined.push(argument);
+    } else if (text !== undefined) {
+      const isFlag = option.placeholder === undefined;
+      if (isFlag && text !== "true" && text !== "false") {
+        throw new UsageError(`${argument}: expected ${option.expected}`);
+      }
+      joined.push(argument);
+    } else if (option.placeholder === undefined) {
+      joined.push(argument);
+    } else {
+      const next = args[i + 1];
+      const hasValue = next !== undefined && !isOption(next) &&
+        !(option.bare !== undefined && next.startsWith("-"));
+      if (!hasValue && option.bare === undefined) {
+        throw valueMissing(flag, option);
+      }
+      joined.push(`--${flag}=${hasValue ? next : option.bare}`);
+      if (hasValue) i++;
+    }
+  }
+  return joined;
+}
+
+function valueMissing(flag: string, { expected }: Option<unknown>): UsageError {
+  return new UsageError(`--${flag} needs a value: expected ${expected}`);
+}
+
+/**
  * The options in the text of a configuration file: a JSON object whose keys
  * are written as on the command line, without the dashes in front.
  *
@@ -98,10 +144,16 @@ export function parseConfiguration<Table extends OptionTable>(
 ): Partial<OptionValues<Table>> {
   const json = parseJson(path, text);
   const byFlag = namesByFlag(command.options);
-  for (const name of except) byFlag.delete(flagName(String(name)));
+  const excepted = except.map((name) => flagName(String(name)));
   const given: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(json)) {
     const name = byFlag.get(key);
+    if (excepted.includes(key)) {
+      throw new UsageError(
+        `${path}: "${key}" can't stand in a file; give --${key} on the ` +
+          `command line`,
+      );
+    }
     if (name === undefined) {
       const hint = nearest(flagName(key), [...byFlag.keys()]);
       throw new UsageError(

@@ -64,7 +64,7 @@ export async function prepareText(
 }
 
 /** The files that were named, or the text that is always there. */
-export async function openText(paths: readonly string[]): Promise<Corpus> {
+async function openText(paths: readonly string[]): Promise<Corpus> {
   return paths.length === 0 ? await defaultCorpus() : await openCorpus(paths);
 }
 
@@ -99,7 +99,10 @@ async function makeTokenizer(
     return await loadBytePairTokenizer(tokenizer);
   } catch (error) {
     throw new UsageError(
-      `--tokenizer ${tokenizer}: ${(error as Error).message}`,
+      error instanceof Deno.errors.NotFound
+        ? `--tokenizer ${tokenizer}: there is no vocab.json or no merges.txt ` +
+          `in this folder; name one that has both`
+        : `--tokenizer ${tokenizer}: ${(error as Error).message}`,
     );
   }
 }

@@ -5,8 +5,8 @@
  */
 
 import { listCheckpoints } from "../train/mod.ts";
-import { metricsPath } from "../train/metrics_file.ts";
 import { UsageError } from "./failure.ts";
+import { exists, parent } from "./path.ts";
 import { nearest } from "./suggestion.ts";
 
 const runsFolder = "runs";
@@ -28,14 +28,20 @@ export async function newRunFolder(name: string, now: Date): Promise<string> {
 }
 
 /**
- * Makes sure that a folder is free for a new run.
+ * Makes sure that a folder is free for a new run, or can be made. A run that
+ * ended before its first checkpoint can't go on, and may be replaced.
  *
- * @throws {UsageError} If it holds a run.
+ * @throws {UsageError} If it holds a run, or isn't a folder.
  */
 export async function requireNoRun(folder: string): Promise<void> {
-  const isRun = (await listCheckpoints(folder)).length > 0 ||
-    await exists(metricsPath(folder));
-  if (!isRun) return;
+  let path = folder;
+  while (!await exists(path)) path = parent(path);
+  if (!(await Deno.stat(path)).isDirectory) {
+    throw new UsageError(
+      `--out ${folder}: ${path} is a file; name a folder, or one to be made`,
+    );
+  }
+  if (path !== folder || (await listCheckpoints(folder)).length === 0) return;
   throw new UsageError(
     `--out ${folder}: holds a run; go on with it by --resume ${folder}, or ` +
       `choose another folder`,
@@ -49,6 +55,25 @@ export async function requireNoRun(folder: string): Promise<void> {
  * @throws {UsageError} If there is no such run.
  */
 export async function findRun(option: string, given: string): Promise<string> {
+  const folder = await findModel(option, given);
+  if (!await isCheckpoint(folder)) return folder;
+  const run = parent(parent(folder));
+  throw new UsageError(
+    `${option} ${given}: is a checkpoint; a run goes on from its newest one: ` +
+      `${option} ${run}`,
+  );
+}
+
+/**
+ * The folder of a run that has a checkpoint, or of a checkpoint.
+ *
+ * @param given A folder, the name of one in `runs/`, or `newest`.
+ * @throws {UsageError} If there is no such folder.
+ */
+export async function findModel(
+  option: string,
+  given: string,
+): Promise<string> {
   if (given === "newest") {
     const newest = (await listRuns())[0];
     if (newest !== undefined) return newest;
@@ -58,7 +83,10 @@ export async function findRun(option: string, given: string): Promise<string> {
     );
   }
   for (const folder of [given, `${runsFolder}/${given}`]) {
-    if ((await listCheckpoints(folder)).length > 0) return folder;
+    if (!await exists(folder)) continue;
+    const isModel = (await listCheckpoints(folder)).length > 0 ||
+      await isCheckpoint(folder);
+    if (isModel) return folder;
   }
   if (await exists(given)) {
     throw new UsageError(
@@ -87,12 +115,17 @@ async function listRuns(): Promise<string[]> {
   return runs.sort((a, b) => b.time - a.time).map(({ folder }) => folder);
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+function isCheckpoint(folder: string): Promise<boolean> {
+  return exists(`${folder}/manifest.json`);
+}
+
+/** What to tell of newer checkpoints than the one that is used. */
+export function damageNotes(
+  path: string,
+  damaged: readonly string[] = [],
+): string[] {
+  return damaged.map((message) =>
+    `${message.replace(/; use another checkpoint$/, "")}; ` +
+    `${path} is used in its place`
+  );
 }

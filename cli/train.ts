@@ -10,6 +10,7 @@ import { helpText } from "./help.ts";
 import { runInstead } from "./interruption.ts";
 import { openDevice } from "./open_device.ts";
 import { openOutput } from "./output.ts";
+import { enterCallersFolder } from "./path.ts";
 import { prepareText } from "./prepare_text.ts";
 import { trainCommand } from "./train_command.ts";
 import { readTrainRequest, type TrainRequest } from "./train_request.ts";
@@ -19,15 +20,16 @@ import { trainAndTell } from "./training_session.ts";
 const permissions: readonly string[] = [
   "--allow-read",
   "--allow-write",
-  "--allow-env=LAYERBRAID_DEVICE,LAYERBRAID_THREADS",
+  "--allow-env=LAYERBRAID_DEVICE,LAYERBRAID_THREADS,INIT_CWD",
   "--allow-run",
 ];
 
 async function main(args: readonly string[]): Promise<number> {
+  enterCallersFolder();
   const request = await readTrainRequest(args);
   const { values } = request;
   if (values.help) {
-    console.log(helpText(trainCommand));
+    openOutput("stdout").write(`${helpText(trainCommand)}\n`);
     return 0;
   }
   if (values.safe) {
@@ -44,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
   const output = openOutput(values.json ? "stderr" : "stdout");
   const summary = await trainAndTell(request, text, device, output);
   device.close();
-  if (values.json) console.log(JSON.stringify(summary));
+  if (values.json) openOutput("stdout").write(`${JSON.stringify(summary)}\n`);
   return 0;
 }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { device, threads } from "./machine_options.ts";
 import {
   adjustable,
-  choice,
   flag,
   integer,
   number,
@@ -60,7 +60,7 @@ const options = {
       least: 1,
     }),
     untied: flag({
-      help: "Give the head weights of its own instead of the embedding's",
+      help: "Give the head weights of its own; else it shares the embedding's",
     }),
   }),
   ...section("Training", {
@@ -84,6 +84,13 @@ const options = {
       default: undefined,
       defaultText: "a tenth of all, at most 100",
       least: 0,
+    }),
+    beta2: number({
+      help: "How much AdamW's mean of squared gradients keeps in a step; so " +
+        "small a batch wants it to forget sooner than the usual 0.999 does",
+      default: 0.99,
+      least: 0,
+      below: 1,
     }),
     weightDecay: number({
       help: "AdamW's decay of weight matrices",
@@ -145,20 +152,10 @@ const options = {
   ),
   ...section("Machine", {
     ...adjustable({
-      device: choice<"wasm" | "reference" | undefined>(["wasm", "reference"], {
-        help: "Where to compute; reference is slow and simple",
-        default: undefined,
-        defaultText: "$LAYERBRAID_DEVICE or wasm",
-      }),
+      device,
     }),
     ...session({
-      threads: integer<number | undefined>({
-        help: "Threads of wasm; results don't depend on it",
-        default: undefined,
-        defaultText: "$LAYERBRAID_THREADS or all cores up to 8",
-        least: 1,
-        most: 64,
-      }),
+      threads,
       safe: flag({
         help: "Keep WebAssembly's bounds checks; slower, as train:portable is",
       }),

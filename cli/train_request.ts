@@ -13,6 +13,7 @@ import {
   parseArguments,
   parseConfiguration,
 } from "./parse.ts";
+import { isMissing } from "./path.ts";
 import { findRun, requireNoRun } from "./run_folder.ts";
 import { trainCommand, type TrainValues } from "./train_command.ts";
 
@@ -94,15 +95,17 @@ async function readConfiguration(
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    throw new UsageError(
-      error instanceof Deno.errors.NotFound
-        ? `--config ${path}: there is no such file`
-        : `--config ${path}: ${(error as Error).message}`,
-    );
+    const problem = isMissing(error)
+      ? "there is no such file"
+      : error instanceof Deno.errors.IsADirectory
+      ? "is a folder; name a JSON file"
+      : (error as Error).message;
+    throw new UsageError(`--config ${path}: ${problem}`);
   }
   return parseConfiguration(trainCommand, path, text, [
     "config",
     "help",
+    "resume",
     "safe",
   ]);
 }

@@ -38,14 +38,15 @@ import {
   reportDetails,
   resumeCall,
 } from "./report_details.ts";
-import { newRunFolder } from "./run_folder.ts";
+import { claimRun } from "./run_claim.ts";
+import { damageNotes, newRunFolder } from "./run_folder.ts";
 import type { TrainValues } from "./train_command.ts";
 import {
   savedOptions,
   type TrainRequest,
   warmupSteps,
 } from "./train_request.ts";
-import { writeText } from "./write_text.ts";
+import { defaultPrompt, writeText } from "./write_text.ts";
 
 /** What `--json` prints. */
 export interface TrainingSummary {
@@ -103,6 +104,7 @@ export async function trainAndTell(
     output,
   };
   const { folder } = session;
+  using _claim = await claimRun(folder);
   const before = resumed?.checkpoint.manifest.settings.textBytes;
   if (resumed && before !== text.corpus.byteLength) {
     output.write(
@@ -112,9 +114,11 @@ export async function trainAndTell(
   }
 
   const progress = createProgress({ ...output, now: () => performance.now() });
+  let isTraining = true;
   using interruption = listenForInterruption(() => {
     progress.end();
-    output.write("Stopping after this step; again to stop at once.\n");
+    const when = isTraining ? "after this step" : "here";
+    output.write(`Stopping ${when}; again to stop at once.\n`);
   });
   const run = startRun(session, resumed !== undefined, interruption);
   let start: StartEvent | undefined;
@@ -130,6 +134,7 @@ export async function trainAndTell(
     }
   } finally {
     progress.end();
+    isTraining = false;
   }
 
   const samples = stop?.reason === "interrupted"
@@ -138,12 +143,19 @@ export async function trainAndTell(
   const events = await readMetrics(folder);
   const summary = summarize(history(events));
   const machine = describeDevice(device);
+  const kind = device.name as TrainValues["device"];
   const report = `${folder}/report.html`;
   await Deno.writeTextFile(
     report,
     trainingReport(
       events,
-      reportDetails({ values, text, folder, machine, samples }),
+      reportDetails({
+        values: { ...values, device: kind },
+        text,
+        folder,
+        machine,
+        samples,
+      }),
     ),
   );
   writeEnding(session, summary, stop, report);
@@ -178,8 +190,7 @@ function startRun(
   return train(task, {
     optimizer: adamW({
       learningRate: values.lr,
-      // Gradients of so small a batch forget sooner than Adam's 0.999 does.
-      beta2: 0.99,
+      beta2: values.beta2,
       weightDecay: values.weightDecay,
       decay: gptDecay,
     }),
@@ -207,10 +218,13 @@ function startRun(
 
 function writeIntroduction(
   { values, text, folder, device, output }: Session,
-  { step, parameters }: StartEvent,
+  { step, parameters, checkpoint = "", damaged }: StartEvent,
 ): void {
   const { corpus, tokenizer, length } = text;
   const { layers, dim, heads } = values;
+  for (const note of damageNotes(checkpoint, damaged)) {
+    output.write(`Note: ${note}.\n`);
+  }
   const lines = [
     [
       "text",
@@ -243,7 +257,7 @@ async function writeSamples(
 ): Promise<Sample[]> {
   if (values.sample === 0) return [];
   const writer = { configuration, parameters, tokenizer: text.tokenizer };
-  const prompt = samplePrompt(text);
+  const prompt = defaultPrompt(text.tokenizer);
   const samples: Sample[] = [];
   output.write(`\n${bold(output, "What the model writes:")}\n`);
   for (let seed = 0; seed < sampleCount && !signal.aborted; seed++) {
@@ -258,18 +272,6 @@ async function writeSamples(
   }
   output.write("\n");
   return samples;
-}
-
-/** A new line, where the tokenizer knows it; else a token of the text. */
-function samplePrompt({ tokenizer, split }: PreparedText): string {
-  try {
-    tokenizer.encode("\n");
-    return "\n";
-  } catch {
-    const first = new Int32Array(1);
-    split.validation.read(0, first);
-    return tokenizer.decode(first);
-  }
 }
 
 function writeEnding(

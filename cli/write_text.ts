@@ -22,6 +22,16 @@ export interface Writer {
   readonly tokenizer: Tokenizer;
 }
 
+/** What a model goes on from where nobody says: a new line, if it knows that. */
+export function defaultPrompt(tokenizer: Tokenizer): string {
+  try {
+    tokenizer.encode("\n");
+    return "\n";
+  } catch {
+    return tokenizer.decode(Int32Array.of(0));
+  }
+}
+
 /**
  * What a model writes after a prompt, in pieces of whole characters.
  *

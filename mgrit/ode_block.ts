@@ -3,6 +3,23 @@
  * dx/dt = F(x; θ(t)) over [0, T] with N forward-Euler steps of h = T/N, one
  * for each layer.
  *
+ * @example Euler's method for dx/dt = −x
+ * ```ts
+ * import { residualBlock, solve } from "@layerbraid/layerbraid/mgrit";
+ * import { add, device, full, mul, type Tensor, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("wasm", { threads: 1 });
+ * const block = residualBlock({
+ *   layers: 4,
+ *   endTime: 1,
+ *   branches: [(x, rate: Tensor, _, residual, factor) =>
+ *     add(residual, mul(factor, mul(rate, x)))],
+ *   discretization: "outer",
+ * });
+ * const end = solve(block, tensor([1]), full([4, 1], -1), {});
+ * console.log(await end.item()); // (1 − 1/4)⁴ = 0.316…
+ * ```
+ *
  * @module
  */
 
@@ -12,7 +29,7 @@ import {
   mapTree,
   type Tensor,
   type Tree,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import * as e from "../tensor/expression.ts";
 
 /** Which layers a call computes. */

@@ -5,8 +5,23 @@
  * @module
  */
 
-import { customVjp, vjp } from "../autograd/mod.ts";
-import { empty, leaves, mapTree, scope, type Tree } from "../tensor/mod.ts";
+import { customVjp } from "../autograd/mod.ts";
+import { dispose, mapTree, scope, type Tree } from "../tensor/internal.ts";
+import {
+  type BlockProblem,
+  type LayerPullbacks,
+  solveAdjoint,
+  solveForward,
+} from "./block_solver.ts";
+import {
+  type Inputs,
+  type March,
+  marchOnly,
+  marchWithStates,
+  marchWithTapes,
+  unneeded,
+} from "./march.ts";
+import type { MultigridOptions, Solution } from "./multigrid.ts";
 import {
   advance,
   assertStacked,
@@ -14,8 +29,25 @@ import {
   stepSize,
 } from "./ode_block.ts";
 
+/** What a solve by multigrid measured. */
+export type SolveReport =
+  & { readonly direction: "forward" | "backward" }
+  & Pick<Solution<unknown>, "residuals" | "evaluations" | "exactIterations">;
+
 /** How a block is solved. */
-export interface SolveOptions {
+export interface SolveOptions<X = never> {
+  /**
+   * The forward pass by multigrid. Default, and with one level: the serial
+   * march, exact.
+   */
+  readonly forward?: MultigridOptions<X>;
+  /**
+   * The backward pass by multigrid. Default, and with one level: plain
+   * backpropagation.
+   */
+  readonly backward?: MultigridOptions<X>;
+  /** Hears of every pass, if one of them is by multigrid. */
+  readonly onSolve?: (report: SolveReport) => void;
   /**
    * Keep only the states between layers and compute the layers again in the
    * backward pass: less memory, a third more time. Default false.
@@ -24,7 +56,9 @@ export interface SolveOptions {
 }
 
 /**
- * Marches through the layers one after the other.
+ * Takes a state through the layers of a block: one after the other, or by
+ * multigrid over the layers, each direction as its options say. Both are the same function
+ * to rounding once multigrid has done enough iterations.
  *
  * @param block What is integrated.
  * @param x The state before the first layer.
@@ -55,15 +89,19 @@ export function solve<X extends Tree, P extends Tree, C>(
   x: X,
   parameters: P,
   context: C,
-  options: SolveOptions = {},
+  options: SolveOptions<X> = {},
 ): X {
   const h = stepSize(block);
   assertStacked(parameters, block.layers);
   const step = (n: number) => (state: X, layer: P): X =>
     advance(block, state, layer, h, { ...context, layers: [n] });
+  const problem = { block, context };
   return customVjp<{ x: X; parameters: P }, X>(
     "solve",
     (inputs, needed) => {
+      if (isMultigrid(options.forward) || isMultigrid(options.backward)) {
+        return solveInParallel(problem, inputs, options, needed);
+      }
       if (!needed) return marchOnly(block.layers, step, inputs);
       return options.remat
         ? marchWithStates(block.layers, step, inputs)
@@ -73,138 +111,70 @@ export function solve<X extends Tree, P extends Tree, C>(
   );
 }
 
-interface Inputs<X extends Tree, P extends Tree> {
-  readonly [name: string]: Tree;
-  readonly x: X;
-  readonly parameters: P;
+/** One level: states everywhere by a serial march. */
+const serial: MultigridOptions<never> = {
+  levels: 1,
+  coarsening: 2,
+  relaxation: "F",
+  iterations: 0,
+  guess: "input",
+};
+
+function isMultigrid<X>(options: MultigridOptions<X> | undefined): boolean {
+  return options !== undefined && options.levels !== 1;
 }
 
-interface March<X extends Tree, P extends Tree> {
-  readonly value: X;
-  readonly pullback: (cotangent: X) => Inputs<X, P>;
-  readonly release: () => void;
-}
-
-type Step<X extends Tree, P extends Tree> = (
-  n: number,
-) => (state: X, layer: P) => X;
-
-/** The parameters of layer n, as views. */
-export function layerOf<P extends Tree>(parameters: P, n: number): P {
-  return mapTree((leaf) =>
-    leaf.view(
-      leaf.shape.slice(1),
-      leaf.strides.slice(1),
-      leaf.offset + n * leaf.strides[0],
-    ), parameters);
-}
-
-function disposeTree(tree: Tree): void {
-  for (const leaf of leaves(tree)) leaf.dispose();
-}
-
-/** Replaces the state by the next, freeing it unless it is the first. */
-function march<X extends Tree>(
-  layers: number,
-  first: X,
-  advanceLayer: (n: number, state: X) => X,
-): X {
-  let state = first;
-  for (let n = 0; n < layers; n++) {
-    const next = scope(() => advanceLayer(n, state));
-    if (n > 0) disposeTree(state);
-    state = next;
-  }
-  return state;
-}
-
-/** Without gradients: keeps nothing. */
-function marchOnly<X extends Tree, P extends Tree>(
-  layers: number,
-  step: Step<X, P>,
+/** Multigrid in one direction or both. */
+function solveInParallel<X extends Tree, P extends Tree, C>(
+  equation: Omit<BlockProblem<X, P, C>, "parameters">,
   { x, parameters }: Inputs<X, P>,
+  { forward = serial, backward = serial, remat, onSolve }: SolveOptions<X>,
+  needed: boolean,
 ): March<X, P> {
-  return {
-    value: march(
-      layers,
-      x,
-      (n, state) => step(n)(state, layerOf(parameters, n)),
-    ),
-    pullback: () => {
-      throw new ReferenceError("solve: nothing was kept for a pullback");
-    },
-    release: () => {},
-  };
-}
-
-/** Plain backpropagation: a tape for each layer. */
-function marchWithTapes<X extends Tree, P extends Tree>(
-  layers: number,
-  step: Step<X, P>,
-  { x, parameters }: Inputs<X, P>,
-): March<X, P> {
-  const pullbacks: ReturnType<typeof vjp<[X, P], X>>["pullback"][] = [];
-  const value = march(layers, x, (n, state) => {
-    const layer = layerOf(parameters, n);
-    const { value, pullback } = vjp<[X, P], X>(step(n), state, layer);
-    pullbacks.push(pullback);
-    return value;
-  });
-  return {
-    value,
-    pullback: (cotangent) =>
-      marchBack(layers, parameters, cotangent, (n, w) => pullbacks[n](w)),
-    release: () => pullbacks.forEach((pullback) => pullback[Symbol.dispose]()),
-  };
-}
-
-/** Keeps the states, and computes each layer again on the way back. */
-function marchWithStates<X extends Tree, P extends Tree>(
-  layers: number,
-  step: Step<X, P>,
-  { x, parameters }: Inputs<X, P>,
-): March<X, P> {
-  const states: X[] = [];
-  const hold = <T extends Tree>(tree: T): T =>
-    mapTree((leaf) => leaf.retain(), tree);
-  const value = march(layers, x, (n, state) => {
-    states.push(hold(state));
-    return step(n)(state, layerOf(parameters, n));
-  });
-  return {
-    value,
-    pullback: (cotangent) =>
-      marchBack(layers, parameters, cotangent, (n, w) => {
-        const layer = layerOf(parameters, n);
-        const { value, pullback } = vjp<[X, P], X>(step(n), states[n], layer);
-        disposeTree(value);
-        return pullback(w);
-      }),
-    release: () => states.forEach(disposeTree),
-  };
-}
-
-/** λₙ = (∂Φₙ/∂x)ᵀ λₙ₊₁ from the last layer to the first, gₙ = (∂Φₙ/∂θ)ᵀ λₙ₊₁. */
-function marchBack<X extends Tree, P extends Tree>(
-  layers: number,
-  parameters: P,
-  cotangent: X,
-  pull: (n: number, w: X) => readonly [X, P],
-): Inputs<X, P> {
-  const gradient = mapTree(
-    (leaf) => empty(leaf.device, leaf.dtype, leaf.shape, "solve"),
-    parameters,
-  );
-  let w = cotangent;
-  for (let n = layers - 1; n >= 0; n--) {
-    const next = scope(() => {
-      const [state, layer] = pull(n, w);
-      const targets = leaves(layerOf(gradient, n));
-      leaves(layer).forEach((g, i) => g.device.assign(targets[i], g));
-      return state;
+  const problem = { ...equation, parameters };
+  const pullbacks: LayerPullbacks<X, P> | undefined = needed && !remat
+    ? []
+    : undefined;
+  const release = (): void =>
+    pullbacks?.forEach((pullback) => pullback[Symbol.dispose]());
+  try {
+    return scope(() => {
+      const found = solveForward(problem, x, forward, pullbacks);
+      onSolve?.({ direction: "forward", ...measured(found) });
+      const value = found.states[problem.block.layers];
+      if (!needed) return { value, pullback: unneeded, release };
+      const hold = (tree: X): X => mapTree((leaf) => leaf.retain(), tree);
+      const inputs = found.inputs.map(hold);
+      const states = found.states.map(hold);
+      return {
+        value,
+        pullback: (cotangent: X) =>
+          scope(() => {
+            const solution = solveAdjoint(
+              problem,
+              { inputs, states },
+              cotangent,
+              backward,
+              pullbacks,
+            );
+            onSolve?.({ direction: "backward", ...measured(solution) });
+            const { states: cotangents, parameters } = solution;
+            return { x: cotangents[problem.block.layers], parameters };
+          }),
+        release: () => {
+          release();
+          [...inputs, ...states].forEach(dispose);
+        },
+      };
     });
-    if (n < layers - 1) disposeTree(w);
-    w = next;
+  } catch (error) {
+    release();
+    throw error;
   }
-  return { x: w, parameters: gradient };
+}
+
+function measured(
+  { residuals, evaluations, exactIterations }: Solution<unknown>,
+): Omit<SolveReport, "direction"> {
+  return { residuals, evaluations, exactIterations };
 }

@@ -5,15 +5,16 @@
  */
 
 import { evaluate } from "../autograd/mod.ts";
-import { randomUnit } from "../tensor/philox.ts";
+
 import {
   dispose,
+  randomUnit,
   select,
   slice,
   type Tensor,
   tensor,
   zeros,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { type GptConfiguration, gptLogits, type GptParameters } from "./gpt.ts";
 import type { KeyValueCache } from "./transformer.ts";
 

@@ -38,7 +38,7 @@ import {
   matmul,
   slice,
   type Tensor,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import {
   type Affine,
   attentionBranch,

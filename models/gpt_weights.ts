@@ -1,6 +1,21 @@
 /**
  * GPT-2's parameters: fresh ones, and to and from Hugging Face's names.
  *
+ * @example To Hugging Face's names and back
+ * ```ts
+ * import { gptConfiguration, gptFromHuggingFace, gptToHuggingFace, initializeGpt } from "@layerbraid/layerbraid/models";
+ * import { device } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("wasm", { threads: 1 });
+ * const shape = { vocabulary: 5, context: 3, width: 8, heads: 2, layers: 1 };
+ * const configuration = gptConfiguration(shape);
+ * const fresh = initializeGpt(configuration, 0);
+ * const arrays = await gptToHuggingFace(configuration, fresh);
+ * console.log(arrays["h.0.attn.c_attn.weight"].shape); // [ 8, 24 ]
+ * const parameters = gptFromHuggingFace(configuration, arrays);
+ * console.log(parameters.block.attentionInput.weight.shape); // [ 1, 8, 24 ]
+ * ```
+ *
  * @module
  */
 
@@ -16,7 +31,7 @@ import {
   type Tensor,
   tensor,
   zeros,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import {
   type GptConfiguration,
   gptConfiguration,

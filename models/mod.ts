@@ -2,6 +2,21 @@
  * Networks: right-hand sides of ODE blocks, the models made of them, their
  * weights in and out.
  *
+ * @example The loss of a fresh GPT
+ * ```ts
+ * import { gptConfiguration, gptLoss, initializeGpt } from "@layerbraid/layerbraid/models";
+ * import { device, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("wasm", { threads: 1 });
+ * const shape = { vocabulary: 5, context: 3, width: 8, heads: 2, layers: 1 };
+ * const configuration = gptConfiguration(shape);
+ * const parameters = initializeGpt(configuration, 0);
+ * const tokens = tensor([[0, 1, 2]], { dtype: "i32" });
+ * const targets = tensor([[1, 2, 3]], { dtype: "i32" });
+ * const loss = gptLoss(configuration, parameters, tokens, targets);
+ * console.log(await loss.item()); // 1.6…, about ln 5
+ * ```
+ *
  * @module
  */
 

@@ -16,7 +16,7 @@
  * @module
  */
 
-import type { Dtype, TypedArray } from "../tensor/mod.ts";
+import type { Dtype, TypedArray } from "../tensor/internal.ts";
 
 /** An array on the host, with its shape. */
 export interface HostArray {

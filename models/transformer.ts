@@ -5,6 +5,27 @@
  * Training for Transformers (arXiv 2601.09026). All functions take one layer's
  * parameters or, with a leading axis everywhere, a stack of layers.
  *
+ * @example Layers as an ODE block
+ * ```ts
+ * import { residualBlock, solve } from "@layerbraid/layerbraid/mgrit";
+ * import { attentionBranch, gptConfiguration, initializeGpt, mlpBranch } from "@layerbraid/layerbraid/models";
+ * import { device, normal, randomKey } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("wasm", { threads: 1 });
+ * const shape = { vocabulary: 5, context: 3, width: 8, heads: 2, layers: 4 };
+ * const { block: parameters } = initializeGpt(gptConfiguration(shape), 0);
+ * const block = residualBlock({
+ *   layers: 4,
+ *   endTime: 4,
+ *   branches: [attentionBranch, mlpBranch],
+ *   discretization: "outer",
+ * });
+ * const options = { heads: 2, causal: true, epsilon: 1e-5, firstLayer: 0 };
+ * const context = { ...options, gelu: "tanh" } as const;
+ * const states = normal([1, 3, 8], randomKey(1));
+ * console.log(solve(block, states, parameters, context).shape); // [ 1, 3, 8 ]
+ * ```
+ *
  * @module
  */
 
@@ -26,7 +47,7 @@ import {
   split,
   type Tensor,
   transpose,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import * as e from "../tensor/expression.ts";
 
 /** Weight and bias of a layer normalization or a linear layer. */

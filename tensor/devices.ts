@@ -23,11 +23,11 @@ import {
   toInt,
 } from "./expression.ts";
 import type { Dtype } from "./dtype.ts";
-import { createReferenceDevice } from "./reference/mod.ts";
+import { createReferenceBackend } from "./reference/mod.ts";
 import { Scope } from "./scope.ts";
 import { Account } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
-import { createWasmDevice } from "./wasm/mod.ts";
+import { createWasmBackend } from "./wasm/mod.ts";
 
 /** How a device is made. */
 export interface DeviceOptions {
@@ -86,6 +86,7 @@ export class Device {
   readonly account: Account = new Account();
   /** Whether creation sites are recorded. */
   readonly debug: boolean;
+  #closed = false;
 
   /** Used by {@linkcode device}. */
   constructor(backend: Backend, debug = false) {
@@ -165,8 +166,20 @@ export class Device {
     this.backend.map(fills[target.dtype], [], [target], [value]);
   }
 
+  /**
+   * Refuses work after `close`.
+   *
+   * @throws {Error} If the device was closed.
+   */
+  assertOpen(): void {
+    if (this.#closed) {
+      throw new Error(`device: this ${this.name} device was closed`);
+    }
+  }
+
   /** Ends its threads; its tensors are lost. */
   close(): void {
+    this.#closed = true;
     this.backend.close();
     if (defaultDevice === this) defaultDevice = undefined;
   }
@@ -196,9 +209,9 @@ async function createBackend(
 ): Promise<Backend> {
   switch (name) {
     case "reference":
-      return createReferenceDevice({ dtype: options.dtype });
+      return createReferenceBackend({ dtype: options.dtype });
     case "wasm":
-      return await createWasmDevice({
+      return await createWasmBackend({
         threads: options.threads,
         memory: options.memory,
       });

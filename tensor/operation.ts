@@ -43,12 +43,31 @@ export function tracked(x: Tensor): boolean {
   return observers.some((observer) => observer.tracks(x));
 }
 
+/**
+ * Refuses operands on different devices.
+ *
+ * @throws {TypeError} If there are any.
+ */
+export function assertOneDevice(
+  operation: string,
+  [first, ...others]: readonly Tensor[],
+): void {
+  for (const { device } of others) {
+    if (device === first.device) continue;
+    throw new TypeError(
+      `${operation}: operands live on different devices, ` +
+        `${first.device.name} and ${device.name}; all must be on one`,
+    );
+  }
+}
+
 /** Applies a primitive. */
 export function apply<A>(
   operation: Operation<A>,
   inputs: readonly Tensor[],
   attributes: A,
 ): Tensor[] {
+  assertOneDevice(operation.name, inputs);
   const outputs = operation.forward(inputs, attributes);
   for (let i = observers.length - 1; i >= 0; i--) {
     observers[i].observe(operation, inputs, outputs, attributes);

@@ -12,6 +12,23 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
+/**
+ * Refuses what is no shape.
+ *
+ * @throws {RangeError} If an extent isn't an integer ≥ 0, or there are more
+ *   elements than can be counted.
+ */
+export function checkShape(operation: string, shape: Shape): void {
+  if (
+    shape.some((extent) => !Number.isInteger(extent) || extent < 0) ||
+    !Number.isSafeInteger(sizeOf(shape))
+  ) {
+    throw new RangeError(
+      `${operation}: shape ${formatShape(shape)} must hold integers ≥ 0`,
+    );
+  }
+}
+
 /** Number of elements of a shape. */
 export function sizeOf(shape: Shape): number {
   let size = 1;

@@ -27,6 +27,28 @@ export class Account {
     this.#liveBytes -= bytes;
   }
 
+  /** Adds to an out-of-memory error what the memory is held by. */
+  explain<T>(allocate: () => T): T {
+    try {
+      return allocate();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const bytes = new Map<string, number>();
+      for (const storage of this.live) {
+        const place = storage.site ?? storage.origin;
+        bytes.set(place, (bytes.get(place) ?? 0) + storage.bytes);
+      }
+      const largest = [...bytes].sort(([, a], [, b]) => b - a).slice(0, 3)
+        .map(([place, size]) =>
+          `${place} (${(size / 2 ** 20).toFixed(1)} MiB)`
+        );
+      throw new RangeError(
+        `${error.message}; most is held by ${largest.join(", ")}`,
+        { cause: error },
+      );
+    }
+  }
+
   /** Forgets the peak so far. */
   resetPeak(): void {
     this.#peakBytes = this.#liveBytes;
@@ -85,7 +107,9 @@ export class Storage {
   }
 
   #allocate(): DeviceBuffer {
-    this.#buffer = this.owner.backend.allocate(this.bytes);
+    this.#buffer = this.owner.account.explain(() =>
+      this.owner.backend.allocate(this.bytes)
+    );
     this.owner.account.add(this, this.bytes);
     return this.#buffer;
   }

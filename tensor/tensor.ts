@@ -10,6 +10,7 @@ import type { Device } from "./devices.ts";
 import { formatTensor } from "./format.ts";
 import { currentScope, type Scope } from "./scope.ts";
 import {
+  checkShape,
   contiguousStrides,
   formatShape,
   isContiguous,
@@ -190,6 +191,7 @@ export class Tensor implements View {
    * @throws {ReferenceError} If the tensor was freed.
    */
   async data(): Promise<TypedArray> {
+    await othersTurn();
     return await this.#read();
   }
 
@@ -227,12 +229,12 @@ export class Tensor implements View {
           `${this.size} elements, not 1; use data() or array()`,
       );
     }
-    return (await this.#read())[0];
+    return (await this.data())[0];
   }
 
   /** The elements as nested arrays; booleans as `true` and `false`. */
   async array(): Promise<NestedArray> {
-    const values = await this.#read();
+    const values = await this.data();
     const { shape, dtype } = this;
     const build = (axis: number, from: number, size: number): NestedArray => {
       if (axis === shape.length) {
@@ -274,6 +276,18 @@ export class Tensor implements View {
   }
 }
 
+/** How long a program may read values without a pause, in milliseconds. */
+const longestTurn = 20;
+let turnBegan = 0;
+
+// Where values can be read at once, a loop that awaits nothing else would never
+// let the garbage collector's finalizers run, nor timers and signals.
+async function othersTurn(): Promise<void> {
+  if (performance.now() - turnBegan < longestTurn) return;
+  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  turnBegan = performance.now();
+}
+
 function gatherStrided(host: TypedArray, tensor: Tensor): TypedArray {
   const { shape, strides, offset } = tensor;
   const result = typedArray(dtypeOf(host), tensor.size);
@@ -299,6 +313,8 @@ export function empty(
   shape: Shape,
   origin: string,
 ): Tensor {
+  checkShape(origin, shape);
+  device.assertOpen();
   const storage = new Storage(
     device,
     dtype,
@@ -312,9 +328,9 @@ export function empty(
 // The innermost stack frame outside this package's tensor and autograd folders.
 function callSite(): string {
   const inside = new URL("..", import.meta.url).href;
-  const frames = (new Error().stack ?? "").split("\n").slice(1);
-  const frame = frames.find((line) =>
-    !line.includes(`${inside}tensor/`) && !line.includes(`${inside}autograd/`)
+  const frame = (new Error().stack ?? "").split("\n").find((line) =>
+    /:\/\//.test(line) && !line.includes(`${inside}tensor/`) &&
+    !line.includes(`${inside}autograd/`)
   );
-  return (frame ?? frames.at(-1) ?? "an unknown place").replace(/^\s*at /, "");
+  return (frame ?? "an unknown place").replace(/^\s*at /, "");
 }

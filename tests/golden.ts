@@ -2,19 +2,29 @@
  * Where the golden reference data lie, and how they are read.
  *
  * The folder is named by `LAYERBRAID_GOLDEN`, by default `../shared/golden`
- * beside the repository; tests that need it are skipped where it is missing.
+ * beside the repository. Where the default is missing, tests that need it are
+ * skipped; a folder that is named must be there.
  *
  * @module
  */
 
 import { type HostArray, readSafetensors } from "../models/safetensors.ts";
 
+const named = Deno.env.get("LAYERBRAID_GOLDEN");
+
 /** The folder. */
-export const goldenFolder: string = Deno.env.get("LAYERBRAID_GOLDEN") ??
-  new URL("../../shared/golden", import.meta.url).pathname;
+export const goldenFolder: string = named ??
+  `${import.meta.dirname}/../../shared/golden`;
 
 /** Whether it is missing, for `Deno.test({ ignore })`. */
 export const goldenMissing: boolean = !exists(goldenFolder);
+
+if (named !== undefined && goldenMissing) {
+  throw new Error(
+    `LAYERBRAID_GOLDEN: there is no folder "${named}"; name the folder of the ` +
+      `golden data, or unset the variable`,
+  );
+}
 
 function exists(path: string): boolean {
   try {

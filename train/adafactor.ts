@@ -1,6 +1,21 @@
 /**
  * Adafactor: second moments of matrices from their row and column means.
  *
+ * @example One step
+ * ```ts
+ * import { grad } from "@layerbraid/layerbraid/autograd";
+ * import { device, square, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ * import { adafactor } from "@layerbraid/layerbraid/train";
+ *
+ * await device("wasm", { threads: 1 });
+ * const optimizer = adafactor({ learningRate: 0.1 });
+ * const weights = tensor([[1, -2]]);
+ * const gradient = grad((x) => sum(square(x)))(weights);
+ * const state = optimizer.init(weights);
+ * const { parameters } = optimizer.update(weights, gradient, state);
+ * console.log(await parameters.array()); // about [ [ 0.9, -1.9 ] ]
+ * ```
+ *
  * @module
  */
 
@@ -11,7 +26,7 @@ import {
   mean,
   type Shape,
   type Tensor,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { type LeafUpdate, type Optimizer, optimizerOf } from "./optimizer.ts";
 import {
   everyTensor,

@@ -1,10 +1,25 @@
 /**
  * Adam and its kin.
  *
+ * @example One step of AdamW
+ * ```ts
+ * import { grad } from "@layerbraid/layerbraid/autograd";
+ * import { device, square, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ * import { adamW } from "@layerbraid/layerbraid/train";
+ *
+ * await device("wasm", { threads: 1 });
+ * const optimizer = adamW({ learningRate: 0.1 });
+ * const weights = tensor([1, -2]);
+ * const gradient = grad((x) => sum(square(x)))(weights);
+ * const state = optimizer.init(weights);
+ * const { parameters } = optimizer.update(weights, gradient, state);
+ * console.log(await parameters.array()); // about [ 0.899, -1.898 ]
+ * ```
+ *
  * @module
  */
 
-import { type Expression, expression as e } from "../tensor/mod.ts";
+import { type Expression, expression as e } from "../tensor/internal.ts";
 import { type Optimizer, optimizerOf } from "./optimizer.ts";
 import {
   everyTensor,

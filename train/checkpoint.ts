@@ -21,18 +21,22 @@ import {
 } from "./manifest.ts";
 import { version } from "./version.ts";
 
-/** A checkpoint in memory. */
-export interface Checkpoint {
+/** What of a checkpoint is enough to use the model, not to train it on. */
+export interface ModelCheckpoint {
   /** Its folder. */
   readonly path: string;
   /** What it says of itself. */
   readonly manifest: Manifest;
   /** The parameters by their paths in the model's tree. */
   readonly parameters: HostArrays;
-  /** The optimizer's slots by their paths. */
-  readonly optimizer: HostArrays;
   /** Newer checkpoints that are damaged, and how; usually none. */
   readonly damaged: readonly string[];
+}
+
+/** A checkpoint in memory. */
+export interface Checkpoint extends ModelCheckpoint {
+  /** The optimizer's slots by their paths. */
+  readonly optimizer: HostArrays;
 }
 
 /** A checkpoint that is about to be written. */
@@ -84,7 +88,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     for await (const { name } of Deno.readDir(folder)) names.push(name);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isMissing(error)) throw error;
   }
   return names;
 }
@@ -176,7 +180,31 @@ export async function pruneCheckpoints(
  * }
  * ```
  */
-export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
+export function loadCheckpoint(folder: string): Promise<Checkpoint> {
+  return loadNewest(folder, async (path, damaged) => {
+    const model = await readModel(path, damaged);
+    const { manifest } = model;
+    const optimizer = await readArrays(path, optimizerFile, manifest);
+    return { ...model, optimizer };
+  });
+}
+
+/**
+ * As {@linkcode loadCheckpoint}, but without the optimizer's state, which may
+ * be missing.
+ *
+ * @throws {CheckpointError} If there is none or all are damaged; the message
+ * names the file.
+ */
+export function loadModelCheckpoint(folder: string): Promise<ModelCheckpoint> {
+  return loadNewest(folder, readModel);
+}
+
+/** The newest checkpoint that can be read, or the one of this very folder. */
+async function loadNewest<C>(
+  folder: string,
+  read: (path: string, damaged: readonly string[]) => Promise<C>,
+): Promise<C> {
   const path = folder.replace(/(?<=.)\/+$/, "");
   if (await exists(`${path}/${manifestFile}`)) return await read(path, []);
   const places = await listCheckpoints(path);
@@ -205,17 +233,20 @@ async function exists(path: string): Promise<boolean> {
     await Deno.stat(path);
     return true;
   } catch (error) {
-    const missing = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    if (missing) return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }
 
-async function read(
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound ||
+    error instanceof Deno.errors.NotADirectory;
+}
+
+async function readModel(
   path: string,
   damaged: readonly string[],
-): Promise<Checkpoint> {
+): Promise<ModelCheckpoint> {
   const text = new TextDecoder().decode(
     await readBytes(`${path}/${manifestFile}`),
   );
@@ -224,7 +255,6 @@ async function read(
     path,
     manifest,
     parameters: await readArrays(path, parameterFile, manifest),
-    optimizer: await readArrays(path, optimizerFile, manifest),
     damaged: [...damaged],
   };
 }

@@ -9,22 +9,25 @@ import {
   device,
   type DeviceName,
   type DeviceOptions,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 
 /** What is said explicitly; it counts more than the environment. */
 export interface DeviceOverrides extends DeviceOptions {
-  /** `wasm` or `reference`. */
+  /** `wasm`, or `reference`, which has no threads. */
   readonly device?: string;
 }
 
+/** As many as a device takes. */
+const mostThreads = 64;
 const deviceNames: readonly DeviceName[] = ["wasm", "reference"];
 
 /**
  * Makes the device that the user wants: as given, else as the environment
  * variables `LAYERBRAID_DEVICE` (`wasm`, `reference`) and `LAYERBRAID_THREADS`
- * (an integer ≥ 1) say, else `wasm` on all cores.
+ * (an integer, 1 … 64) say, else `wasm` on all cores, at most 8.
  *
- * @throws {RangeError} If a value is none of these; it names the variable.
+ * @throws {RangeError} If a value is none of these, which it names, or if
+ * `reference` is given several threads.
  *
  * @example
  * ```ts
@@ -41,7 +44,14 @@ export async function deviceFromEnvironment(
   const name = given === undefined
     ? checkName("LAYERBRAID_DEVICE", variable("LAYERBRAID_DEVICE") ?? "wasm")
     : checkName("device", given);
-  if (name === "reference") return await device(name, options);
+  if (name === "reference") {
+    const { threads = 1 } = options;
+    if (threads === 1) return await device(name, options);
+    throw new RangeError(
+      `threads: ${threads} are given, but the device "reference" has one; ` +
+        `leave them out, or choose wasm`,
+    );
+  }
   return await device(name, {
     ...options,
     threads: options.threads ?? threadsFromEnvironment(),
@@ -67,8 +77,9 @@ function threadsFromEnvironment(): number | undefined {
   const text = variable("LAYERBRAID_THREADS");
   if (text === undefined) return undefined;
   const threads = Number(text);
-  if (Number.isInteger(threads) && threads >= 1) return threads;
+  const isCount = Number.isInteger(threads) && threads >= 1;
+  if (isCount && threads <= mostThreads) return threads;
   throw new RangeError(
-    `LAYERBRAID_THREADS: "${text}" must be an integer ≥ 1`,
+    `LAYERBRAID_THREADS: "${text}" must be an integer, 1 … ${mostThreads}`,
   );
 }

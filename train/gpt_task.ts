@@ -21,8 +21,8 @@ import {
   type GptParameters,
   initializeGpt,
 } from "../models/mod.ts";
-import { type Tensor, tensor } from "../tensor/mod.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import { type Tensor, tensor } from "../tensor/internal.ts";
+import type { ModelCheckpoint } from "./checkpoint.ts";
 import { restoreTensors } from "./host_tensors.ts";
 import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
@@ -181,7 +181,7 @@ export interface TrainedGpt {
  *
  * @throws {CheckpointError} If it is of another task, or lacks something.
  */
-export function gptFromCheckpoint(checkpoint: Checkpoint): TrainedGpt {
+export function gptFromCheckpoint(checkpoint: ModelCheckpoint): TrainedGpt {
   const { manifest: { task }, path } = checkpoint;
   if (task.name !== "gpt") {
     throw new CheckpointError(

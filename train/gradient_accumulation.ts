@@ -11,7 +11,7 @@ import {
   replaceLeaves,
   type Tensor,
   type Tree,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { matchGradients, renew, requireAlive } from "./optimizer.ts";
 import { mapInPlace } from "./optimizer_programs.ts";
 

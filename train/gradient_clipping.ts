@@ -31,7 +31,7 @@ import {
   type Tensor,
   type Tree,
   unobserved,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { requireNumber } from "./optimizer_options.ts";
 
 /** What {@linkcode clipByGlobalNorm} finds. */

@@ -13,7 +13,7 @@ import {
   sameShape,
   tensor,
   type Tree,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { CheckpointError } from "./manifest.ts";
 
 /** Arrays by the paths of a tree's tensors. */

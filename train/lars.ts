@@ -1,6 +1,21 @@
 /**
  * Layer-wise adaptive rate scaling.
  *
+ * @example One step, a tenth of the weights' length
+ * ```ts
+ * import { grad } from "@layerbraid/layerbraid/autograd";
+ * import { device, square, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ * import { lars } from "@layerbraid/layerbraid/train";
+ *
+ * await device("wasm", { threads: 1 });
+ * const optimizer = lars({ learningRate: 1, trust: 0.1 });
+ * const weights = tensor([3, -4]);
+ * const gradient = grad((x) => sum(square(x)))(weights);
+ * const state = optimizer.init(weights);
+ * const { parameters } = optimizer.update(weights, gradient, state);
+ * console.log(await parameters.array()); // about [ 2.7, -3.6 ]
+ * ```
+ *
  * @module
  */
 
@@ -9,7 +24,7 @@ import {
   expression as e,
   mapTensors,
   reduceTensors,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { type Optimizer, optimizerOf } from "./optimizer.ts";
 import {
   type NamePredicate,

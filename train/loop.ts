@@ -33,7 +33,7 @@ import {
   type Tensor,
   type Tree,
   withoutScope,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import {
   type Checkpoint,
   listCheckpoints,

@@ -41,6 +41,8 @@ export {
   type CheckpointPlace,
   listCheckpoints,
   loadCheckpoint,
+  loadModelCheckpoint,
+  type ModelCheckpoint,
 } from "./checkpoint.ts";
 export {
   CheckpointError,

@@ -5,7 +5,7 @@
  */
 
 import { evaluate } from "../autograd/mod.ts";
-import { allFinite, namedLeaves, type Tree } from "../tensor/mod.ts";
+import { allFinite, namedLeaves, type Tree } from "../tensor/internal.ts";
 
 /** What stopped a run, beside its message. */
 export interface NonFiniteDetails {

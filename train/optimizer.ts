@@ -42,7 +42,7 @@ import {
   type Tree,
   unobserved,
   zeros,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import { requireNumber } from "./optimizer_options.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Tensor } from "../tensor/mod.ts";
+import type { Tensor } from "../tensor/internal.ts";
 
 /** Chooses tensors of a tree by their path, such as `layers.0.weight`. */
 export type Predicate = (name: string, tensor: Tensor) => boolean;

@@ -12,7 +12,7 @@ import {
   expression as e,
   reduceTensors,
   type Tensor,
-} from "../tensor/mod.ts";
+} from "../tensor/internal.ts";
 import type { LeafUpdate } from "./optimizer.ts";
 
 /** A program for gradients as they are, and one for gradients to be scaled. */

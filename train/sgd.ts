@@ -1,10 +1,25 @@
 /**
  * Stochastic gradient descent.
  *
+ * @example One step
+ * ```ts
+ * import { grad } from "@layerbraid/layerbraid/autograd";
+ * import { device, square, sum, tensor } from "@layerbraid/layerbraid/tensor";
+ * import { sgd } from "@layerbraid/layerbraid/train";
+ *
+ * await device("wasm", { threads: 1 });
+ * const optimizer = sgd({ learningRate: 0.1, momentum: 0.9 });
+ * const weights = tensor([1, -2]);
+ * const gradient = grad((x) => sum(square(x)))(weights);
+ * const state = optimizer.init(weights);
+ * const { parameters } = optimizer.update(weights, gradient, state);
+ * console.log(await parameters.array()); // about [ 0.8, -1.6 ]
+ * ```
+ *
  * @module
  */
 
-import { expression as e, type Shape } from "../tensor/mod.ts";
+import { expression as e, type Shape } from "../tensor/internal.ts";
 import { type Optimizer, optimizerOf } from "./optimizer.ts";
 import {
   everyTensor,

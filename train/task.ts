@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Tensor, Tree } from "../tensor/mod.ts";
+import type { Tensor, Tree } from "../tensor/internal.ts";
 
 /** Plain data, as JSON holds it. */
 export type JsonRecord = Readonly<Record<string, unknown>>;

@@ -6,7 +6,8 @@
 
 import { type Dtype, dtypeOf, type TypedArray, typedArray } from "../dtype.ts";
 import { type Device, getDefaultDevice } from "../devices.ts";
-import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import { checkShape, formatShape, type Shape, sizeOf } from "../shape.ts";
+import { assertOneDevice } from "../operation.ts";
 import { empty, type NestedArray, type Tensor } from "../tensor.ts";
 
 /** Where a new tensor lives and what it holds. */
@@ -54,6 +55,7 @@ export function tensor(
     options.dtype ?? (given === "i32" ? "i32" : flat.bool ? "bool" : "f32"),
   );
   const shape = options.shape ?? flat.shape;
+  checkShape("tensor", shape);
   if (sizeOf(shape) !== flat.values.length) {
     throw new RangeError(
       `tensor: ${flat.values.length} values don't fill shape ${
@@ -73,6 +75,14 @@ function storable(device: Device, dtype: Dtype): Dtype {
 
 function convert(values: ArrayLike<number>, dtype: Dtype): TypedArray {
   const result = typedArray(dtype, values.length);
+  if (dtype === "i32") {
+    const bad = Array.prototype.findIndex.call(values, (x) => x !== (x | 0));
+    if (bad >= 0) {
+      throw new RangeError(
+        `tensor: value ${values[bad]} at ${bad} is no 32-bit integer`,
+      );
+    }
+  }
   if (dtype === "bool") {
     for (let i = 0; i < values.length; i++) result[i] = values[i] === 0 ? 0 : 1;
   } else result.set(values);
@@ -210,5 +220,6 @@ export function assign(target: Tensor, source: Tensor): void {
       } ${target.dtype}`,
     );
   }
+  assertOneDevice("assign", [target, source]);
   target.device.assign(target, source);
 }

@@ -12,18 +12,55 @@ import { type Shape, sizeOf } from "../shape.ts";
 export interface ReferenceBuffer extends DeviceBuffer {
   /** The memory, a multiple of 8 bytes so that every dtype can view it. */
   readonly values: ArrayBuffer;
+  /** Whose it is. */
+  readonly owner: BufferOwner;
 }
 
-/** Fresh memory, all bits set: NaN to whoever reads what nobody wrote. */
-export function allocateBuffer(bytes: number): ReferenceBuffer {
+/** A device that has buffers. */
+export interface BufferOwner {
+  /** Once it is, its buffers can't be used. */
+  closed: boolean;
+}
+
+/** @throws {Error} If the device was closed. */
+function checkOpen(owner: BufferOwner): void {
+  if (owner.closed) throw new Error("reference device: the device was closed");
+}
+
+/**
+ * Fresh memory, all bits set: NaN to whoever reads what nobody wrote.
+ *
+ * @throws {RangeError} If `bytes` is no integer ≥ 0.
+ * @throws {Error} If the device was closed.
+ */
+export function allocateBuffer(
+  bytes: number,
+  owner: BufferOwner,
+): ReferenceBuffer {
+  checkOpen(owner);
+  if (!Number.isInteger(bytes) || bytes < 0) {
+    throw new RangeError(`allocate: bytes is ${bytes}, not an integer ≥ 0`);
+  }
   const values = new ArrayBuffer(Math.ceil(bytes / 8) * 8);
   new Uint8Array(values).fill(0xff);
-  return { bytes, values };
+  return { bytes, values, owner };
 }
 
-/** A whole buffer as elements of `dtype`. */
+/**
+ * A whole buffer as elements of `dtype`.
+ *
+ * @throws {TypeError} If it is no buffer of a reference device, or was freed.
+ * @throws {Error} If its device was closed.
+ */
 export function elementsOf(buffer: DeviceBuffer, dtype: Dtype): TypedArray {
-  const { values } = buffer as ReferenceBuffer;
+  const { values, owner } = buffer as ReferenceBuffer;
+  if (!(values instanceof ArrayBuffer)) {
+    throw new TypeError(
+      `reference device: a buffer of ${buffer.bytes} bytes belongs to another ` +
+        `device; copy its values to this one`,
+    );
+  }
+  checkOpen(owner);
   switch (dtype) {
     case "f32":
       return new Float32Array(values);

@@ -4,16 +4,19 @@
  *
  * @example
  * ```ts
- * import { createReferenceDevice } from "./mod.ts";
+ * import { createReferenceBackend } from "./mod.ts";
  *
- * const device = createReferenceDevice({ dtype: "f64" });
- * const buffer = device.allocate(3 * 8);
- * device.write(buffer, Float64Array.of(1, 2, 3), 0);
- * console.log(await device.read(buffer, "f64", 1, 2)); // [2, 3]
- * device.free(buffer);
+ * const backend = createReferenceBackend({ dtype: "f64" });
+ * const buffer = backend.allocate(3 * 8);
+ * backend.write(buffer, Float64Array.of(1, 2, 3), 0);
+ * console.log(await backend.read(buffer, "f64", 1, 2)); // [2, 3]
+ * backend.free(buffer);
  * ```
  *
  * @module
  */
 
-export { createReferenceDevice, type ReferenceOptions } from "./device.ts";
+export {
+  createReferenceBackend,
+  type ReferenceBackendOptions,
+} from "./backend.ts";

@@ -1,5 +1,6 @@
 /**
- * Running sums and largest elements along one axis.
+ * Running sums and largest elements along one axis. NaN counts as largest, as
+ * in PyTorch.
  *
  * @module
  */
@@ -24,6 +25,11 @@ export function cumsum(x: View, out: View, reverse: boolean): void {
   }
 }
 
+/** Whether a comes before b among the largest; equal numbers, NaNs too, don't. */
+function isLarger(a: number, b: number): boolean {
+  return a > b || (Number.isNaN(a) && !Number.isNaN(b));
+}
+
 /** See `Kernels.argmax`. */
 export function argmax(x: View, out: View): void {
   const [outer, n, inner] = x.shape;
@@ -32,7 +38,9 @@ export function argmax(x: View, out: View): void {
     for (let i = 0; i < inner; i++) {
       const at = (j: number): number => values[(o * n + j) * inner + i];
       let best = 0;
-      for (let j = 1; j < n; j++) if (at(j) > at(best)) best = j;
+      for (let j = 1; j < n; j++) {
+        if (isLarger(at(j), at(best))) best = j;
+      }
       result[o * inner + i] = best;
     }
   }
@@ -47,7 +55,9 @@ export function topk(x: View, values: View, indices: View): void {
   for (let row = 0; row < rows; row++) {
     const order = Array.from({ length: n }, (_, i) => i);
     const at = (i: number): number => source[row * n + i];
-    order.sort((a, b) => at(b) - at(a) || a - b);
+    order.sort((a, b) =>
+      Number(isLarger(at(b), at(a))) - Number(isLarger(at(a), at(b))) || a - b
+    );
     for (let j = 0; j < k; j++) {
       best[row * k + j] = at(order[j]);
       places[row * k + j] = order[j];

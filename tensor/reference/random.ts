@@ -36,6 +36,8 @@ export function random(key: RandomKey, out: View): void {
 export function dropout(dropout: Dropout, x: View, out: View): void {
   const [values, result] = [contiguousValues(x), contiguousValues(out)];
   for (let i = 0; i < result.length; i++) {
-    result[i] = values[i] * dropoutFactor(dropout, result.length, i);
+    const factor = dropoutFactor(dropout, result.length, i);
+    // Not a product: what is dropped is 0, whatever it was.
+    result[i] = factor === 0 ? 0 : values[i] * factor;
   }
 }

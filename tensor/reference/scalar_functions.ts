@@ -44,7 +44,7 @@ export function softplus(x: number): number {
 }
 
 /** Nearest integer, halves to even. */
-export function roundHalfEven(x: number): number {
+function roundHalfEven(x: number): number {
   const below = Math.floor(x);
   const rest = x - below;
   if (rest === 0.5) return below % 2 === 0 ? below : below + 1;

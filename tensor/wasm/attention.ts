@@ -36,7 +36,7 @@ import {
   withJob,
 } from "./attention_job.ts";
 import { type Tile, tileOf } from "./gemm.ts";
-import type { Kernel, Runtime } from "./runtime.ts";
+import type { Kernel, Mode, Runtime } from "./runtime.ts";
 
 /** Queries in a block, at most; fewer where a diagonal cuts blocks. */
 const mostRows = 96;
@@ -139,10 +139,17 @@ function headFlops({ query, key, causal }: AttentionArguments): number {
 export function createAttentionKernels(
   runtime: Runtime,
 ): Pick<Kernels, "attention" | "attentionBackward"> {
-  const tile = (): Tile => tileOf(runtime.mode, runtime.target);
-  let loaded: Record<string, Kernel> | undefined;
-  const kernels = (): Record<string, Kernel> =>
-    loaded ??= runtime.load(attentionModule(runtime.target, tile()));
+  const kernelsByMode = new Map<Mode, Record<string, Kernel>>();
+  const prepare = (
+    flops: number,
+  ): { tile: Tile; kernels: Record<string, Kernel> } => {
+    const mode = runtime.modeFor(flops);
+    const tile = tileOf(mode, runtime.target);
+    const kernels = kernelsByMode.get(mode) ??
+      runtime.load(attentionModule(runtime.target, tile));
+    kernelsByMode.set(mode, kernels);
+    return { tile, kernels };
+  };
   const grain = (items: number, flops: number): number =>
     Math.max(1, Math.ceil(items * grainFlops / Math.max(1, flops)));
   const rowsOf = ({ causal }: AttentionArguments): number =>
@@ -151,17 +158,18 @@ export function createAttentionKernels(
   return {
     attention(args: AttentionArguments, out: View, logSumExp: View): void {
       const [batches, heads, queries] = args.query.shape;
-      const plan = planAttention(args, tile(), rowsOf(args), 1);
+      const flops = batches * heads * headFlops(args);
+      const { tile, kernels } = prepare(flops);
+      const plan = planAttention(args, tile, rowsOf(args), 1);
       const job = {
         ...plan.job,
         ...commonFields(runtime, args, logSumExp),
         ...viewFields(runtime, "out", out),
       };
       const items = batches * heads * Math.ceil(queries / plan.rowBlock);
-      const flops = batches * heads * headFlops(args);
       withJob(runtime, args, job, (address) => {
         runtime.launch(
-          kernels().attention,
+          kernels.attention,
           [address],
           items,
           grain(items, flops),
@@ -179,7 +187,10 @@ export function createAttentionKernels(
       dvalue: View,
     ): void {
       const [batches, heads] = args.query.shape;
-      const plan = planAttention(args, tile(), rowsOf(args), 2);
+      const items = batches * heads;
+      const flops = 2.5 * items * headFlops(args);
+      const { tile, kernels } = prepare(flops);
+      const plan = planAttention(args, tile, rowsOf(args), 2);
       const job = {
         ...plan.job,
         ...commonFields(runtime, args, logSumExp),
@@ -189,11 +200,9 @@ export function createAttentionKernels(
         ...viewFields(runtime, "dkey", dkey),
         ...viewFields(runtime, "dvalue", dvalue),
       };
-      const items = batches * heads;
-      const flops = 2.5 * items * headFlops(args);
       withJob(runtime, args, job, (address) => {
         runtime.launch(
-          kernels().attentionBackward,
+          kernels.attentionBackward,
           [address],
           items,
           grain(items, flops),

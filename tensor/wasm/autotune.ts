@@ -2,46 +2,54 @@
  * Which tile of the matrix product the platform runs faster.
  *
  * Whether V8 joins vectors to 256 bits depends on flags that can't be read, so
- * the tiles of both modes are timed. They start as Liftoff code, which is
- * several times slower than what TurboFan makes of it in the background, so
- * rounds go on until both tiles have become that much faster, or time is up.
+ * the tiles of both modes are timed. They start as Liftoff code, which is as
+ * slow for both, and several times slower than what TurboFan makes of it in the
+ * background. So the ratio of their times tells whether both are optimized, and
+ * the choice is made once it does so for a while. Where that takes too long,
+ * because other work delays the compiler, the choice stays open, and the next
+ * attempt finds the code done.
  *
  * @module
  */
 
-import { f32, i32, ModuleBuilder } from "./assembler.ts";
+import { f32, i32, ModuleBuilder, type Target } from "./assembler.ts";
 import { blockDepth, emitTile, tileOf } from "./gemm.ts";
-import type { Mode, Runtime } from "./runtime.ts";
+import type { Mode } from "./runtime.ts";
+import { controlBytes } from "./threads.ts";
 
-/** Longest time that the choice takes, in milliseconds. */
-const patience = 100;
-/** Rounds that are surely run by Liftoff. */
-const firstRounds = 3;
-/** How much faster each tile is once it is optimized, at least. */
-const tierUp = [2.5, 1.7];
-/** Rounds to compare after that. */
-const finalRounds = 9;
+/** Floating point operations, about 1 ms, after which the choice matters. */
+const firstWork = 2 ** 25;
+/** How long an attempt takes at most, in milliseconds. */
+const patience = 60;
+/** The same where the mode is asked for. */
+const longPatience = 500;
+/** Attempts after which neither is ahead, and it doesn't matter. */
+const mostAttempts = 8;
+/** Rounds whose fastest are compared. */
+const rounds = 9;
+/** How often in a row the comparison has to come out the same. */
+const confirmations = 3;
 /**
- * How much faster 256-bit code must be to be believed. It is about 1.4 times
- * as fast, and 0.7 times where its vectors aren't joined.
+ * Ratios of the time of the portable tile to that of the wide one. 256-bit code
+ * is about 1.4 times as fast, and 0.7 times where its vectors aren't joined.
+ * Liftoff code of both gives 1, of one of them less than 0.3 or more than 2.5.
  */
-const advantage = 1.15;
+const ratios: Record<Mode, readonly [number, number]> = {
+  portable: [0.45, 0.87],
+  turbo: [1.2, 2.2],
+};
 const tilesPerRound = 8;
 const modes: readonly Mode[] = ["portable", "turbo"];
 
+/** What was chosen, in the life of a process, with fused multiply-adds or not. */
 const choices = new Map<boolean, Mode>();
 
-/**
- * `turbo` where the wide tile wins clearly. Takes some 10 ms, once in the life
- * of a process; longer where other work delays V8's optimizing compiler.
- */
-export function chooseMode(
-  runtime: Pick<Runtime, "target" | "memory" | "temporary" | "release">,
-): Mode {
-  const { relaxed } = runtime.target;
-  const choice = choices.get(relaxed) ?? measure(runtime);
-  choices.set(relaxed, choice);
-  return choice;
+/** The mode of a runtime, as far as it is known. */
+export interface ModeChoice {
+  /** Measured if need be; `portable` where that is not possible. */
+  readonly mode: Mode;
+  /** See `Runtime.modeFor`. */
+  modeFor(work: number): Mode;
 }
 
 /** A function that runs a tile a few times, and its multiply-adds. */
@@ -50,36 +58,68 @@ interface Probe {
   readonly work: number;
 }
 
-function measure(runtime: Parameters<typeof chooseMode>[0]): Mode {
-  const probes = compile(runtime);
-  const floats = 32 * blockDepth;
-  const address = runtime.temporary(4 * floats);
-  new Float32Array(runtime.memory.buffer, address, floats).fill(0);
-  // The very first calls wait for Liftoff.
-  for (const probe of probes) probe.run(address);
-  const first = probes.map((probe) => {
-    const rounds = Array.from({ length: firstRounds });
-    return Math.min(...rounds.map(() => time(probe, address)));
-  });
-  const ratios: number[] = [];
-  const start = performance.now();
-  while (
-    ratios.length < finalRounds && performance.now() - start < patience
-  ) {
-    // One after the other, so that what slows the machine slows both.
-    const times = probes.map((probe) => time(probe, address));
-    const optimized = times.every((each, i) => each * tierUp[i] < first[i]);
-    if (optimized || ratios.length > 0) ratios.push(times[0] / times[1]);
+/**
+ * Measures when it has to, for some 10 ms. The tiles run on the calling
+ * thread's scratch memory, which is free between launches.
+ */
+export function createModeChoice(
+  target: Target,
+  memory: WebAssembly.Memory,
+): ModeChoice {
+  let probes: Probe[] | undefined;
+  let attempts = 0;
+  let done = 0;
+  let due = firstWork;
+
+  function attempt(limit: number): Mode | undefined {
+    const address = controlBytes;
+    const floats = 32 * blockDepth;
+    new Float32Array(memory.buffer, address, floats).fill(0);
+    probes ??= compile(target, memory);
+    let mode = compare(probes, address, limit);
+    if (++attempts === mostAttempts) mode ??= "portable";
+    if (mode !== undefined) choices.set(target.relaxed, mode);
+    return mode;
   }
-  runtime.release(address);
-  if (ratios.length === 0) return "portable";
-  ratios.sort((a, b) => a - b);
-  return ratios[ratios.length >> 1] > advantage ? "turbo" : "portable";
+
+  return {
+    get mode(): Mode {
+      return choices.get(target.relaxed) ?? attempt(longPatience) ?? "portable";
+    },
+    modeFor(work): Mode {
+      const choice = choices.get(target.relaxed);
+      if (choice !== undefined) return choice;
+      done += work;
+      if (done < due) return "portable";
+      due = 2 * done;
+      return attempt(patience) ?? "portable";
+    },
+  };
 }
 
-function compile(
-  { target, memory }: Pick<Runtime, "target" | "memory">,
-): Probe[] {
+/** Waits for a clear result; undefined if there was none in time. */
+function compare(
+  probes: readonly Probe[],
+  address: number,
+  limit: number,
+): Mode | undefined {
+  const start = performance.now();
+  let last: Mode | undefined;
+  let confirmed = 0;
+  do {
+    const [portable, turbo] = fastest(probes, address);
+    const ratio = portable / turbo;
+    const mode = modes.find((mode) =>
+      ratios[mode][0] < ratio && ratio < ratios[mode][1]
+    );
+    confirmed = mode !== undefined && mode === last ? confirmed + 1 : 1;
+    if (mode !== undefined && confirmed === confirmations) return mode;
+    last = mode;
+  } while (performance.now() - start < limit);
+  return undefined;
+}
+
+function compile(target: Target, memory: WebAssembly.Memory): Probe[] {
   const module = new ModuleBuilder(target);
   const works = modes.map((mode) => {
     const { rows, columns } = tileOf(mode, target);
@@ -110,17 +150,34 @@ function compile(
 }
 
 /**
+ * The shortest time of each probe. They take turns, so that what slows the
+ * machine slows both.
+ */
+function fastest(
+  probes: readonly Probe[],
+  address: number,
+): number[] {
+  const times = probes.map(() => Infinity);
+  for (let round = 0; round < rounds; round++) {
+    probes.forEach((probe, i) => {
+      times[i] = Math.min(times[i], time(probe, address));
+    });
+  }
+  return times;
+}
+
+/**
  * Time of a multiply-add, in units of its own. Browsers' clocks are coarse, so
  * this repeats until they ticked.
  */
 function time({ run, work }: Probe, address: number): number {
   const start = performance.now();
   let elapsed = 0;
-  let rounds = 0;
+  let calls = 0;
   while (elapsed < 0.05) {
     run(address);
-    rounds++;
+    calls++;
     elapsed = performance.now() - start;
   }
-  return elapsed / (rounds * work);
+  return elapsed / (calls * work);
 }

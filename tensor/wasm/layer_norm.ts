@@ -16,6 +16,9 @@ import type { Kernel, Mode, Runtime } from "./runtime.ts";
 
 const chunkElements = 1 << 16;
 
+/** Floating point operations per element, about. */
+const flops = 8;
+
 /** Rows that the forward kernel computes at once: what fits into registers. */
 const rowsTogether: Record<Mode, number> = { portable: 2, turbo: 4 };
 
@@ -29,9 +32,10 @@ export function createLayerNormKernels(
   runtime: Runtime,
 ): Pick<Kernels, "layerNorm" | "layerNormBackward"> {
   const { target } = runtime;
-  const variants = new Map<string, Record<string, Kernel>>();
+  const variants = new Map<number, Record<string, Kernel>>();
+  /** By a number, since building a string takes as long as a small launch. */
   const load = (
-    variant: string,
+    variant: number,
     build: () => Uint8Array<ArrayBuffer>,
   ): Record<string, Kernel> => {
     let kernels = variants.get(variant);
@@ -49,15 +53,10 @@ export function createLayerNormKernels(
       const [groups, rows, n] = x.shape;
       const [hasWeight, hasBias] = [weight !== undefined, bias !== undefined];
       const items = Math.ceil(rows / rowsOfItem);
+      const together = rowsTogether[runtime.modeFor(flops * groups * rows * n)];
       const kernels = load(
-        `forward ${hasWeight} ${hasBias}`,
-        () =>
-          layerNormModule(
-            target,
-            rowsTogether[runtime.mode],
-            hasWeight,
-            hasBias,
-          ),
+        2 * together + 16 * Number(hasWeight) + 32 * Number(hasBias),
+        () => layerNormModule(target, together, hasWeight, hasBias),
       );
       runtime.launch(
         kernels.layerNorm,
@@ -90,7 +89,8 @@ export function createLayerNormKernels(
         dbias: dbias !== undefined,
       };
       const kernels = load(
-        `backward ${parts.weight} ${parts.dweight} ${parts.dbias}`,
+        1 + 2 * Number(parts.weight) + 4 * Number(parts.dweight) +
+          8 * Number(parts.dbias),
         () => layerNormBackwardModule(target, parts),
       );
       const blockRows = rowsOfBlock(n);

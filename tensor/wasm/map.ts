@@ -28,6 +28,7 @@ import {
   walkOf,
   walks,
 } from "./layout.ts";
+import { createPlanCache } from "./plan_cache.ts";
 import {
   bytesOfType,
   hoist,
@@ -191,23 +192,12 @@ function variantNumber(layout: Layout): number {
 
 /** Makes the map kernels. */
 export function createMapKernels(runtime: Runtime): Pick<Kernels, "map"> {
-  const plans = new WeakMap<Elementwise, Plan>();
-  const plansByKey = new Map<string, Plan>();
+  const findPlan = createPlanCache(planOf);
   const table = new TableWriter(
     new Int32Array(runtime.memory.buffer, tableAddress, tableWords),
   );
 
   const transpose = createTranspose(runtime);
-
-  function findPlan(program: Elementwise): Plan {
-    let plan = plans.get(program);
-    if (plan === undefined) {
-      plan = plansByKey.get(program.key) ?? planOf(program);
-      plansByKey.set(program.key, plan);
-      plans.set(program, plan);
-    }
-    return plan;
-  }
 
   function findKernel(plan: Plan, layout: Layout): Kernel {
     const number = variantNumber(layout);

@@ -35,7 +35,7 @@ import {
   type Problem,
   problemOf,
 } from "./matmul_problem.ts";
-import type { Kernel, Runtime } from "./runtime.ts";
+import type { Kernel, Mode, Runtime } from "./runtime.ts";
 
 /** Fewest floating point operations worth waking a thread for. */
 const grainFlops = 1e6;
@@ -107,18 +107,24 @@ function planOf(
 /** The matrix products of a device; compiled when first used. */
 export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
   let tile: Tile;
+  let kernels: Record<string, Kernel>;
   let recordAddress: number;
-  let record: Float64Array;
-  let loaded: Record<string, Kernel> | undefined;
-  function kernels(): Record<string, Kernel> {
-    if (loaded === undefined) {
-      tile = tileOf(runtime.mode, runtime.target);
-      loaded = runtime.load(matmulModule(runtime.target, tile));
+  let record: Float64Array | undefined;
+  const kernelsByMode = new Map<Mode, Record<string, Kernel>>();
+
+  /** Gets what a product of so many floating point operations runs on. */
+  function prepare(flops: number): void {
+    const mode = runtime.modeFor(flops);
+    tile = tileOf(mode, runtime.target);
+    const loaded = kernelsByMode.get(mode) ??
+      runtime.load(matmulModule(runtime.target, tile));
+    kernelsByMode.set(mode, loaded);
+    kernels = loaded;
+    if (record === undefined) {
       const { length } = matmulFields;
       recordAddress = runtime.temporary(8 * length);
       record = new Float64Array(runtime.memory.buffer, recordAddress, length);
     }
-    return loaded;
   }
 
   /** Temporary memory until `letGo`, or the end of this product. */
@@ -167,7 +173,7 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     table: number,
   ): void {
     const { m, n, k, alpha, a, b, out, residual, bias } = problem;
-    const { matmul, packA, packB } = kernels();
+    const { matmul, packA, packB } = kernels;
     const { rows, columns } = tile;
     const heldBefore = held.length;
     const plan = planOf(problem, count, runtime.threads, tile);
@@ -212,7 +218,7 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
       columnBlock,
       flags,
     ];
-    for (let i = 0; i < values.length; i++) record[i] = values[i];
+    for (let i = 0; i < values.length; i++) record![i] = values[i];
     const items = count * Math.ceil(m / rowBlock) * Math.ceil(n / columnBlock);
     const flops = 2 * m * n * k * count;
     const grain = Math.max(1, Math.ceil(items * grainFlops / (flops + 1)));
@@ -260,7 +266,7 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
     const address = hold(4 * sources.length * m * n);
     sources.forEach((source, i) =>
       runtime.launch(
-        kernels().copyRows,
+        kernels.copyRows,
         [source, row, column, n, address + 4 * i * m * n],
         m,
         Math.ceil(grainElements / n),
@@ -288,8 +294,10 @@ export function createMatmulKernels(runtime: Runtime): Pick<Kernels, "matmul"> {
   return {
     matmul(args): void {
       const problem = problemOf(runtime, args);
-      const { batch, m, n, residual, bias } = problem;
-      if (m * n === 0 || batch.includes(0)) return;
+      const { batch, m, n, k, residual, bias } = problem;
+      const elements = batch.reduce((product, x) => product * x, m * n);
+      if (elements === 0) return;
+      prepare(2 * elements * k);
       try {
         if (residual !== undefined && residual.column !== 1) {
           problem.residual = copied(problem, residual, 3);

@@ -19,12 +19,20 @@ export class WasmBuffer implements DeviceBuffer {
   readonly address: number;
   /** Size class of the block, or −1 once it is free. */
   sizeClass: number;
+  /** The heap it belongs to. */
+  readonly owner: Allocator;
 
   /** Made by `Allocator.allocate`. */
-  constructor(bytes: number, address: number, sizeClass: number) {
+  constructor(
+    bytes: number,
+    address: number,
+    sizeClass: number,
+    owner: Allocator,
+  ) {
     this.bytes = bytes;
     this.address = address;
     this.sizeClass = sizeClass;
+    this.owner = owner;
   }
 }
 
@@ -84,16 +92,22 @@ export class Allocator {
   /**
    * A block of at least `bytes`, aligned to 64.
    *
-   * @throws {RangeError} If no free stretch is long enough.
+   * @throws {RangeError} If `bytes` is no integer ≥ 0, or no free stretch is
+   * long enough.
    */
   allocate(bytes: number): WasmBuffer {
+    if (!Number.isInteger(bytes) || bytes < 0) {
+      throw new RangeError(
+        `allocate: bytes is ${bytes}, not an integer ≥ 0`,
+      );
+    }
     const sizeClass = classOf(bytes);
     const size = bytesOfClass(sizeClass);
     const address = this.#free[sizeClass]?.pop() ?? this.#fresh(size) ??
       this.#merged(size);
     if (address === undefined) throw this.#exhausted(bytes);
     this.liveBytes += size;
-    return new WasmBuffer(bytes, address, sizeClass);
+    return new WasmBuffer(bytes, address, sizeClass, this);
   }
 
   /**

@@ -4,16 +4,16 @@
  *
  * @example
  * ```ts
- * import { createWasmDevice } from "./mod.ts";
+ * import { createWasmBackend } from "./mod.ts";
  *
- * const device = await createWasmDevice({ threads: 1, memory: 2 ** 26 });
- * const buffer = device.allocate(3 * 4);
- * device.write(buffer, Float32Array.of(1, 2, 3), 0);
- * console.log(await device.read(buffer, "f32", 1, 2)); // [2, 3]
- * device.close();
+ * const backend = await createWasmBackend({ threads: 1, memory: 2 ** 26 });
+ * const buffer = backend.allocate(3 * 4);
+ * backend.write(buffer, Float32Array.of(1, 2, 3), 0);
+ * console.log(await backend.read(buffer, "f32", 1, 2)); // [2, 3]
+ * backend.close();
  * ```
  *
  * @module
  */
 
-export { createWasmDevice, type WasmDeviceOptions } from "./device.ts";
+export { createWasmBackend, type WasmBackendOptions } from "./backend.ts";

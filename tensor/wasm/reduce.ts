@@ -26,6 +26,7 @@ import {
   TableWriter,
   walkOf,
 } from "./layout.ts";
+import { createPlanCache } from "./plan_cache.ts";
 import { bytesOfType, weightOf } from "./program.ts";
 import {
   emitReduce,
@@ -90,6 +91,7 @@ function variantNumber(variant: ReduceVariant): number {
   number = 16 * number + variant.combinedRank;
   number = 2 * number + Number(variant.keepsInnermost);
   number = 2 * number + Number(variant.parts === 8);
+  number = 2 * number + Number(variant.paired);
   for (const walk of variant.walks) number = 4 * number + walk;
   return number;
 }
@@ -125,21 +127,10 @@ function blocksOf(
 export function createReduceKernels(
   runtime: Runtime,
 ): Pick<Kernels, "reduce"> {
-  const plans = new WeakMap<Elementwise, Plan>();
-  const plansByKey = new Map<string, Plan>();
+  const findPlan = createPlanCache(planOf);
   const table = new TableWriter(
     new Int32Array(runtime.memory.buffer, tableAddress, tableWords),
   );
-
-  function findPlan(program: Elementwise): Plan {
-    let plan = plans.get(program);
-    if (plan === undefined) {
-      plan = plansByKey.get(program.key) ?? planOf(program);
-      plansByKey.set(program.key, plan);
-      plans.set(program, plan);
-    }
-    return plan;
-  }
 
   function findKernel(plan: Plan, variant: ReduceVariant): Kernel {
     const number = variantNumber(variant);
@@ -164,6 +155,7 @@ export function createReduceKernels(
     const length = layout.extents[innermost];
     const output = types.length - 1;
     const keepsInnermost = layout.strides[output][innermost] !== 0;
+    const operations = sizeOf(layout.extents) * plan.weight;
     const kernel = findKernel(plan, {
       kind,
       keptRank: kept.length,
@@ -171,6 +163,7 @@ export function createReduceKernels(
       keepsInnermost,
       walks: layout.strides.map((strides) => walkOf(strides[innermost])),
       parts: !keepsInnermost && length >= longRow ? 8 : 4,
+      paired: runtime.modeFor(operations) === "turbo",
     });
     const bytes = types.map((type) => bytesOfType[type]);
     table.restart();

@@ -79,6 +79,8 @@ export interface ReduceVariant {
   readonly keepsInnermost: boolean;
   /** Vectors of partial results along a row: 4, or 8 for long rows. */
   readonly parts: 4 | 8;
+  /** Whether vectors pass through memory so that V8 pairs them. */
+  readonly paired: boolean;
 }
 
 /** The parts of a reduction kernel that both forms share. */
@@ -303,7 +305,7 @@ export function emitReduce(
         output.type === "float" ? "f32" : "i32",
       ),
       scratch,
-      paired: runtime.mode === "turbo",
+      paired: variant.paired,
     };
     kept.seek(begin);
     const item = f.local("i32");

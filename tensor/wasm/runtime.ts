@@ -6,9 +6,10 @@
  */
 
 import { bytesPerElement } from "../dtype.ts";
-import type { View } from "../backend.ts";
+import type { DeviceBuffer, View } from "../backend.ts";
 import { formatShape } from "../shape.ts";
 import { ModuleBuilder, type Target } from "./assembler.ts";
+import { createModeChoice } from "./autotune.ts";
 import { Allocator, type WasmBuffer } from "./memory.ts";
 import {
   callKernel,
@@ -34,8 +35,12 @@ export interface Runtime {
   readonly target: Target;
   /** Threads, with the calling one. */
   readonly threads: number;
-  /** `turbo` where V8 runs 256-bit kernels (see docs/devices.md). */
-  readonly mode: Mode;
+  /**
+   * The mode to build kernels for that now do `work` floating point operations.
+   * Which one the platform runs faster is measured once enough work came
+   * together; until then it is `portable`. Results are the same in both.
+   */
+  modeFor(work: number): Mode;
   /**
    * Compiles a module here and on all threads; returns its exports by name.
    * Every exported kernel has the parameters
@@ -61,7 +66,8 @@ export interface Runtime {
    * extents are checked against buffers: kernels run without bounds checks.
    *
    * @throws {RangeError} If any element of the view lies outside its buffer.
-   * @throws {Error} If the buffer was freed.
+   * @throws {TypeError} If the buffer belongs to another device.
+   * @throws {Error} If the buffer was freed, or the device was closed.
    */
   address(view: View): number;
   /**
@@ -77,18 +83,31 @@ export interface Runtime {
 
 /** A runtime as its owner sees it: with its heap, and an end. */
 export interface OwnedRuntime extends Runtime {
-  /** Set after a probe; kernel families look at it when they are made. */
-  mode: Mode;
+  /** `turbo` where V8 runs 256-bit kernels (see docs/devices.md). */
+  readonly mode: Mode;
   /** Bytes that may be allocated. */
   readonly limitBytes: number;
   /**
    * A block of the memory, with undefined contents.
    *
-   * @throws {RangeError} If there is none left.
+   * @throws {RangeError} If `bytes` is no integer ≥ 0, or there is none left.
+   * @throws {Error} If the device was closed.
    */
   allocate(bytes: number): WasmBuffer;
-  /** Gives a block back. */
-  free(buffer: WasmBuffer): void;
+  /**
+   * Gives a block back; nothing happens once the device was closed.
+   *
+   * @throws {TypeError} If the block belongs to another device.
+   * @throws {Error} If it is free already.
+   */
+  free(buffer: DeviceBuffer): void;
+  /**
+   * Byte address of a block.
+   *
+   * @throws {TypeError} If the block belongs to another device.
+   * @throws {Error} If it was freed, or the device was closed.
+   */
+  addressOf(buffer: DeviceBuffer): number;
   /** Ends the worker threads and forgets all memory. */
   close(): void;
 }
@@ -101,6 +120,8 @@ export interface RuntimeOptions {
   readonly memory: number;
   /** Whether fused multiply-adds may be used where the platform has them. */
   readonly relaxed: boolean;
+  /** What kernels are built for; measured if it isn't given. */
+  readonly mode?: Mode;
 }
 
 /** Private memory of every thread, given to kernels as `scratch`, in bytes. */
@@ -162,11 +183,10 @@ function outside(view: View, low: number, high: number): RangeError {
   );
 }
 
-/** Names the view whose buffer was given back: a bug in an operation, too. */
-function freed(view: View): Error {
-  return new Error(
-    `wasm device: a ${view.dtype} view of shape ${formatShape(view.shape)} ` +
-      `is used after its buffer of ${view.buffer.bytes} bytes was freed`,
+function foreign(buffer: DeviceBuffer): TypeError {
+  return new TypeError(
+    `wasm device: a buffer of ${buffer.bytes} bytes belongs to another ` +
+      `device; copy its values to this one`,
   );
 }
 
@@ -195,20 +215,45 @@ export function createRuntime(options: RuntimeOptions): OwnedRuntime {
     heapBegin + Math.ceil(options.memory / 64) * 64,
   );
   const heap = new Allocator(heapBegin, heapEnd);
+  let closed = false;
+  const checkOpen = (): void => {
+    if (closed) throw new Error("wasm device: the device was closed");
+  };
+  const addressOf = (buffer: DeviceBuffer): number => {
+    checkOpen();
+    const { owner, address, sizeClass } = buffer as WasmBuffer;
+    if (owner !== heap) throw foreign(buffer);
+    if (sizeClass < 0) {
+      throw new Error(
+        `wasm device: a buffer of ${buffer.bytes} bytes is used after it was ` +
+          `freed`,
+      );
+    }
+    return address;
+  };
   const functions: KernelFunction[] = [];
   const pool = threads > 1
     ? new ThreadPool(memory, threads, scratchBytes)
     : undefined;
   const temporaries = new Map<number, WasmBuffer>();
 
+  const { mode } = options;
+  const choice = mode === undefined
+    ? createModeChoice(target, memory)
+    : { mode, modeFor: () => mode };
+
   return {
     target,
     threads,
     memory,
-    mode: "portable",
+    get mode(): Mode {
+      return choice.mode;
+    },
+    modeFor: choice.modeFor,
     limitBytes: heap.limitBytes,
 
     load(bytes): Record<string, Kernel> {
+      checkOpen();
       const module = new WebAssembly.Module(bytes);
       const { exports } = new WebAssembly.Instance(module, {
         layerbraid: { memory },
@@ -225,6 +270,7 @@ export function createRuntime(options: RuntimeOptions): OwnedRuntime {
     },
 
     launch(kernel, args, count, grain): number {
+      checkOpen();
       if (count <= 0) return 0;
       const run = functions[kernel.index];
       if (pool === undefined || count <= grain) {
@@ -235,8 +281,7 @@ export function createRuntime(options: RuntimeOptions): OwnedRuntime {
 
     address(view): number {
       const { shape, strides, offset, dtype } = view;
-      const buffer = view.buffer as WasmBuffer;
-      if (buffer.sizeClass < 0) throw freed(view);
+      const start = addressOf(view.buffer);
       let low = offset;
       let high = offset;
       for (let axis = 0; axis < shape.length; axis++) {
@@ -244,16 +289,19 @@ export function createRuntime(options: RuntimeOptions): OwnedRuntime {
         const reach = (extent - 1) * strides[axis];
         if (reach > 0) high += reach;
         else if (extent > 0) low += reach;
-        else return buffer.address; // no elements at all
+        else return start; // no elements at all
       }
       const bytes = bytesPerElement[dtype];
-      if (low < 0 || (high + 1) * bytes > buffer.bytes) {
+      if (low < 0 || (high + 1) * bytes > view.buffer.bytes) {
         throw outside(view, low, high);
       }
-      return buffer.address + offset * bytes;
+      return start + offset * bytes;
     },
 
+    addressOf,
+
     temporary(bytes): number {
+      checkOpen();
       const buffer = heap.allocate(bytes);
       temporaries.set(buffer.address, buffer);
       return buffer.address;
@@ -269,14 +317,19 @@ export function createRuntime(options: RuntimeOptions): OwnedRuntime {
     },
 
     allocate(bytes): WasmBuffer {
+      checkOpen();
       return heap.allocate(bytes);
     },
 
     free(buffer): void {
-      heap.free(buffer);
+      if (closed) return;
+      const block = buffer as WasmBuffer;
+      if (block.owner !== heap) throw foreign(buffer);
+      heap.free(block);
     },
 
     close(): void {
+      closed = true;
       pool?.close();
       heap.clear();
     },

@@ -20,7 +20,7 @@ import {
 } from "./assembler.ts";
 
 /** Vectors in the blocks that a loop takes first. */
-export const blockVectors = 4;
+const blockVectors = 4;
 
 /** Where the parts of a row of n 32-bit elements end, in bytes. */
 export interface RowExtent {

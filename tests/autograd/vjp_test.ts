@@ -16,22 +16,14 @@ import {
   vjp,
 } from "../../autograd/mod.ts";
 import * as t from "../../tensor/mod.ts";
+import { testLeakFree } from "../leak_free.ts";
 
-/** Runs a test on the f64 reference device and checks that nothing stays. */
+/** A test on the f64 reference device. */
 function testOnReference(
   name: string,
   fn: (cpu: t.Device) => void | Promise<void>,
 ): void {
-  Deno.test(name, async () => {
-    const cpu = await t.device("reference", { dtype: "f64" });
-    try {
-      using _ = cpu.scope();
-      await fn(cpu);
-    } finally {
-      cpu.close();
-    }
-    assertEquals(cpu.stats().liveBuffers, 0, "buffers left behind");
-  });
+  testLeakFree(name, () => t.device("reference", { dtype: "f64" }), fn);
 }
 
 testOnReference("gradients have the structure of the argument", async () => {

@@ -7,90 +7,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { readMetrics } from "../../train/mod.ts";
-
-const root = new URL("../../", import.meta.url);
-const text = "the cat sat on the mat. a dog ran by; who is it?\n".repeat(120);
-const tiny = [
-  ..."--layers 1 --dim 16 --heads 2 --seq 16 --batch 2 --threads 1".split(" "),
-  ..."--sample 8 --data small.txt".split(" "),
-];
-
-/** How a task of deno.json runs, with its permissions, from any folder. */
-async function taskArguments(name: string): Promise<string[]> {
-  const path = new URL("deno.json", root);
-  const { tasks } = JSON.parse(await Deno.readTextFile(path));
-  const [deno, run, ...rest] = tasks[name].command.split(" ") as string[];
-  assertEquals([deno, run], ["deno", "run"]);
-  const script = new URL(rest.pop()!, root).href;
-  return ["run", "--quiet", `--config=${path.pathname}`, ...rest, script];
-}
-
-interface Ending {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A task in a folder, on its way. */
-async function start(
-  folder: string,
-  name: string,
-  args: readonly string[],
-): Promise<Deno.ChildProcess> {
-  return new Deno.Command(Deno.execPath(), {
-    args: [...await taskArguments(name), ...args],
-    cwd: folder,
-    env: { NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-async function run(
-  folder: string,
-  name: string,
-  args: readonly string[],
-): Promise<Ending> {
-  const { code, stdout, stderr } = await (await start(folder, name, args))
-    .output();
-  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
-
-/** Ends a task by a signal as soon as its output has a certain text. */
-async function interruptAfter(
-  child: Deno.ChildProcess,
-  wanted: string,
-  signal: Deno.Signal,
-): Promise<Ending> {
-  let stdout = "";
-  const stderr = new Response(child.stderr).text();
-  let sent = false;
-  for await (
-    const piece of child.stdout.pipeThrough(new TextDecoderStream())
-  ) {
-    stdout += piece;
-    if (!sent && stdout.includes(wanted)) {
-      child.kill(signal);
-      sent = true;
-    }
-  }
-  assert(sent, `${wanted} never came: ${stdout} ${await stderr}`);
-  const { code } = await child.status;
-  return { code, stdout, stderr: await stderr };
-}
-
-async function inFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "layerbraid_" });
-  try {
-    await Deno.writeTextFile(`${folder}/small.txt`, text);
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder, interruptAfter, run, start, tiny } from "./task_process.ts";
 
 Deno.test("train learns, reports, and ends with one line of JSON", () =>
   inFolder(async (folder) => {
@@ -211,7 +128,7 @@ Deno.test({
   name: "a second Ctrl-C ends at once, unless it comes with the first",
   ignore: Deno.build.os === "windows",
   fn: async () => {
-    const module = new URL("cli/interruption.ts", root).href;
+    const module = import.meta.resolve("../../cli/interruption.ts");
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         "eval",
@@ -296,6 +213,16 @@ Deno.test("mistakes exit 2 with one line on stderr, and leave nothing", () =>
       ["train", "--tokenizer bite --data small.txt", "did you mean byte?"],
       ["train", "--warmup 9 --steps 9", "--warmup 9 leaves nothing"],
       ["train", "--vocabulary 300", "is for --tokenizer bpe"],
+      ["train", "--out small.txt", "small.txt is a file; name a folder"],
+      ["train", "--out small.txt/x", "small.txt is a file; name a folder"],
+      ["train", "--config .", "--config .: is a folder; name a JSON file"],
+      ["train", "--tokenizer . --data small.txt", "no vocab.json"],
+      ["train", "--resume small.txt", "holds no checkpoint of a run"],
+      [
+        "train",
+        "--device reference --threads 2 --data small.txt",
+        'threads: 2 are given, but the device "reference" has one',
+      ],
       ["generate", "--promt x", "did you mean --prompt?"],
       ["generate", "hello", 'unexpected argument "hello"'],
     ];

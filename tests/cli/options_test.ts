@@ -30,11 +30,24 @@ Deno.test("arguments become values", () => {
     [["--resume"], { resume: "newest" }],
     [["--resume", "--steps", "9"], { resume: "newest", steps: 9 }],
     [["--resume", "runs/a"], { resume: "runs/a" }],
+    [["--untied", "--safe=false"], { untied: true, safe: false }],
+    [["--untied=true"], { untied: true }],
+    [["-h"], { help: true }],
     [["--device", "reference"], { device: "reference" }],
     [["--help"], { help: true }],
   ];
   for (const [args, expected] of cases) {
     assertEquals<unknown>(parseArguments(trainCommand, args), expected);
+  }
+});
+
+Deno.test("a prompt may be any text", () => {
+  for (
+    const prompt of ["- item", "", "--", "-1", "--no such option", "=", "\n"]
+  ) {
+    const args = ["--prompt", prompt, "--count", "3"];
+    const given = parseArguments(generateCommand, args);
+    assertEquals<unknown>(given, { prompt, count: 3 });
   }
 });
 
@@ -51,6 +64,11 @@ Deno.test("wrong arguments are refused with a line that helps", () => {
     [["--layers", "many"], "--layers many: expected an integer ≥ 1"],
     [["--lr", "0"], "--lr 0: expected a number > 0"],
     [["--lr=-1"], "--lr -1: expected a number > 0"],
+    [["--lr", "-1"], "--lr -1: expected a number > 0"],
+    [["--layers", "--dim", "8"], "--layers needs a value"],
+    [["--data", ""], "--data needs a value"],
+    [["--resume", ""], "--resume needs a value"],
+    [["--untied=no"], "--untied=no: expected true or false"],
     [["--lr", "Infinity"], "--lr Infinity: expected a number > 0"],
     [["--dropout", "1"], "--dropout 1: expected a number ≥ 0 and < 1"],
     [["--validation", "0.6"], "expected a number > 0 and ≤ 0.5"],
@@ -84,7 +102,7 @@ Deno.test("a configuration file says what the command line says", () => {
     ['{"layers": "8"}', '"layers": "8": expected an integer ≥ 1'],
     ['{"json": "yes"}', '"json": "yes": expected true or false'],
     ['{"data": [3]}', '"data": [3]: expected a text or a list of texts'],
-    ['{"config": "x.json"}', 'no option "config"'],
+    ['{"config": "x.json"}', '"config" can\'t stand in a file'],
   ];
   for (const [text, message] of wrong) {
     assertThrows(() => parse(text), UsageError, message, text);

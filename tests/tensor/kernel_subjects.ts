@@ -13,7 +13,7 @@ import {
   type TypedArray,
   typedArray,
 } from "../../tensor/dtype.ts";
-import { createReferenceDevice } from "../../tensor/reference/mod.ts";
+import { createReferenceBackend } from "../../tensor/reference/mod.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
 import {
   createRuntime,
@@ -42,7 +42,7 @@ function contiguousView(
 }
 
 function referenceSubject<Names extends keyof Kernels>(): Subject<Names> {
-  const device = createReferenceDevice({ dtype: "f32" });
+  const device = createReferenceBackend({ dtype: "f32" });
   return {
     kernels: device,
     tensor(dtype, shape, values) {
@@ -91,7 +91,7 @@ function wasmSubject<Names extends keyof Kernels>(
 }
 
 /** The targets that kernels are built for. */
-const targets: Record<string, RuntimeOptions & { mode?: Mode }> = {
+const targets: Record<string, RuntimeOptions> = {
   "relaxed SIMD": { threads: 1, memory: 1 << 26, relaxed: true },
   "plain SIMD": { threads: 1, memory: 1 << 26, relaxed: false },
   "turbo": { threads: 1, memory: 1 << 26, relaxed: true, mode: "turbo" },
@@ -150,12 +150,52 @@ export function onEveryTarget<Names extends keyof Kernels>(
   ) => void,
 ): void {
   for (const [name, options] of Object.entries(targets)) {
-    const runtime = createRuntime(options);
-    runtime.mode = options.mode ?? "portable";
+    const runtime = createRuntime({ mode: "portable", ...options });
     try {
       check(wasmSubject(runtime, create), referenceSubject(), name);
     } finally {
       runtime.close();
     }
+  }
+}
+
+/** How {@linkcode withRuntime} makes a runtime. */
+export interface RuntimeVariant {
+  readonly mode?: Mode;
+  readonly threads?: number;
+  readonly relaxed?: boolean;
+  /** Whether addresses have 64 bits. */
+  readonly wide?: boolean;
+}
+
+/** The runtimes that kernels with tiles are tested on. */
+export const variants: Readonly<Record<string, RuntimeVariant>> = {
+  portable: { mode: "portable" },
+  turbo: { mode: "turbo" },
+  "two threads": { mode: "turbo", threads: 2 },
+  "no fused multiply-add": { mode: "portable", relaxed: false },
+  "64-bit memory": { mode: "turbo", wide: true },
+};
+
+/** The runtimes whose results must be the same to the last bit. */
+export const threadsAndModes: readonly RuntimeVariant[] = [
+  { mode: "portable", threads: 1 },
+  { mode: "portable", threads: 2 },
+  { mode: "turbo", threads: 1 },
+  { mode: "turbo", threads: 2 },
+];
+
+/** Runs `body` on a runtime, and closes it. */
+export function withRuntime(
+  options: RuntimeVariant,
+  body: (runtime: OwnedRuntime) => void,
+): void {
+  const { mode = "portable", threads = 1, relaxed = true } = options;
+  const memory = options.wide ? 2 ** 32 + 2 ** 20 : 2 ** 28;
+  const runtime = createRuntime({ threads, memory, relaxed, mode });
+  try {
+    body(runtime);
+  } finally {
+    runtime.close();
   }
 }

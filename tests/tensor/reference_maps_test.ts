@@ -5,7 +5,7 @@ import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import type { RandomKey, View } from "../../tensor/backend.ts";
 import * as e from "../../tensor/expression.ts";
 import { philox, randomUnit } from "../../tensor/philox.ts";
-import { createReferenceDevice } from "../../tensor/reference/mod.ts";
+import { createReferenceBackend } from "../../tensor/reference/mod.ts";
 import type { Shape } from "../../tensor/shape.ts";
 
 import {
@@ -51,7 +51,7 @@ Deno.test("randomUnit takes its words from counter, stream and seed", () => {
 });
 
 Deno.test("the device says what it is and keeps what it is given", () => {
-  const single = createReferenceDevice({ dtype: "f32" });
+  const single = createReferenceBackend({ dtype: "f32" });
   assertEquals(
     [
       single.name,
@@ -74,7 +74,7 @@ Deno.test("the device says what it is and keeps what it is given", () => {
 });
 
 Deno.test("f32 rounds where it stores, not before", () => {
-  const single = createReferenceDevice({ dtype: "f32" });
+  const single = createReferenceBackend({ dtype: "f32" });
   const x = tensor([16777216, 1, -16777216], [3], "f32", single);
   const out = empty([1], "f32", single);
   const identity = e.elementwise("identity", ["float"], ([x]) => [x]);

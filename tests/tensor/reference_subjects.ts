@@ -14,11 +14,11 @@ import {
 } from "../../tensor/dtype.ts";
 import * as e from "../../tensor/expression.ts";
 import { randomUnit } from "../../tensor/philox.ts";
-import { createReferenceDevice } from "../../tensor/reference/mod.ts";
+import { createReferenceBackend } from "../../tensor/reference/mod.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../../tensor/shape.ts";
 
 /** The device under test. */
-export const device = createReferenceDevice({ dtype: "f64" });
+export const device = createReferenceBackend({ dtype: "f64" });
 
 export function tensor(
   values: ArrayLike<number>,

@@ -400,6 +400,18 @@ Deno.test("argmax and topk: the first among equals", () => {
   assertEquals(read(indices), [1, 2, 0, 2]);
 });
 
+Deno.test("argmax and topk: NaN is largest, −0 equals 0", () => {
+  const row = [-Infinity, -0, 0, NaN, -1, Infinity, NaN, 2];
+  const [values, indices] = [empty([1, 8]), empty([1, 8], "i32")];
+  device.topk(tensor(row, [1, 8]), values, indices);
+  const order = [3, 6, 5, 7, 1, 2, 4, 0];
+  assertEquals(read(indices), order);
+  assertEquals(read(values), order.map((i) => row[i]));
+  const best = empty([1, 1], "i32");
+  device.argmax(tensor(row, [1, 8, 1]), best);
+  assertEquals(read(best), [3]);
+});
+
 Deno.test("random and dropout: one stream for all, or one for each slice", () => {
   const streams = [[0, 0, 1], [0, 0, 2]] as const;
   const key: RandomKey = { seed: 2 ** 40 + 1, streams };

@@ -7,6 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import * as t from "../../tensor/mod.ts";
+import { testLeakFree } from "../leak_free.ts";
 
 const names = ["reference", "wasm"] as const;
 
@@ -15,16 +16,11 @@ for (const name of names) {
     title: string,
     fn: (cpu: t.Device) => void | Promise<void>,
   ): void =>
-    Deno.test(`${name}: ${title}`, async () => {
-      const cpu = await t.device(name, { threads: 1 });
-      try {
-        using _ = cpu.scope();
-        await fn(cpu);
-      } finally {
-        cpu.close();
-      }
-      assertEquals(cpu.stats().liveBuffers, 0, "buffers left behind");
-    });
+    testLeakFree(
+      `${name}: ${title}`,
+      () => t.device(name, { threads: 1 }),
+      fn,
+    );
 
   testOn("values go in and come out", async () => {
     const x = t.tensor([[1, 2, 3], [4, 5, 6]]);

@@ -6,14 +6,11 @@ import type {
   View,
 } from "../../tensor/backend.ts";
 import type { Dtype, TypedArray } from "../../tensor/dtype.ts";
-import { createReferenceDevice } from "../../tensor/reference/mod.ts";
+import { createReferenceBackend } from "../../tensor/reference/mod.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
 import { createAttentionKernels } from "../../tensor/wasm/attention.ts";
-import {
-  createRuntime,
-  type Mode,
-  type OwnedRuntime,
-} from "../../tensor/wasm/runtime.ts";
+import type { OwnedRuntime } from "../../tensor/wasm/runtime.ts";
+import { threadsAndModes, variants, withRuntime } from "./kernel_subjects.ts";
 
 type Attention = Pick<Kernels, "attention" | "attentionBackward">;
 
@@ -64,7 +61,7 @@ function wasmPlace(runtime: OwnedRuntime): Place {
 }
 
 function referencePlace(): Place {
-  const device = createReferenceDevice({ dtype: "f64" });
+  const device = createReferenceBackend({ dtype: "f64" });
   const memory = new Map<unknown, TypedArray>();
   return {
     real: "f64",
@@ -237,29 +234,6 @@ function check(runtime: OwnedRuntime, problem: Problem): void {
   }
 }
 
-function withRuntime(
-  options: { mode?: Mode; threads?: number; relaxed?: boolean; wide?: boolean },
-  body: (runtime: OwnedRuntime) => void,
-): void {
-  const { mode = "portable", threads = 1, relaxed = true } = options;
-  const memory = options.wide ? 2 ** 32 + 2 ** 20 : 2 ** 28;
-  const runtime = createRuntime({ threads, memory, relaxed });
-  runtime.mode = mode;
-  try {
-    body(runtime);
-  } finally {
-    runtime.close();
-  }
-}
-
-const variants = {
-  portable: { mode: "portable" },
-  turbo: { mode: "turbo" },
-  "two threads": { mode: "turbo", threads: 2 },
-  "no fused multiply-add": { mode: "portable", relaxed: false },
-  "64-bit memory": { mode: "turbo", wide: true },
-} as const;
-
 const shapes: Problem["shape"][] = [
   [1, 1, 1, 1, 1],
   [2, 3, 5, 7, 5],
@@ -345,14 +319,9 @@ Deno.test("wasm attention: threads and modes don't change a bit", () => {
     probability: 0.1,
     interleaved: true,
   };
-  const results = [
-    { mode: "portable", threads: 1 },
-    { mode: "portable", threads: 2 },
-    { mode: "turbo", threads: 1 },
-    { mode: "turbo", threads: 2 },
-  ].map((options) => {
+  const results = threadsAndModes.map((options) => {
     let result: Record<string, number[]> = {};
-    withRuntime(options as { mode: Mode; threads: number }, (runtime) => {
+    withRuntime(options, (runtime) => {
       result = run(wasmPlace(runtime), problem);
     });
     return result;

@@ -3,10 +3,12 @@ import type { Backend, DeviceBuffer, View } from "../../tensor/backend.ts";
 import type { TypedArray } from "../../tensor/dtype.ts";
 import { add, elementwise, exp, mul, tanh } from "../../tensor/expression.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
-import { createWasmDevice } from "../../tensor/wasm/mod.ts";
+import { createReferenceBackend } from "../../tensor/reference/mod.ts";
+import { createMatmulKernels } from "../../tensor/wasm/matmul.ts";
+import { createWasmBackend } from "../../tensor/wasm/mod.ts";
 import { Allocator } from "../../tensor/wasm/memory.ts";
 import { i32, ModuleBuilder, scalar } from "../../tensor/wasm/assembler.ts";
-import { createRuntime } from "../../tensor/wasm/runtime.ts";
+import { createRuntime, type Mode } from "../../tensor/wasm/runtime.ts";
 import { numbers } from "./kernel_subjects.ts";
 
 function view(buffer: DeviceBuffer, shape: number[]): View {
@@ -34,7 +36,7 @@ const product = elementwise("product", ["float", "float"], ([x, y]) => [
 Deno.test("wasm results don't depend on the number of threads", async () => {
   const size = 500_009;
   const results = await Promise.all([1, 2, 3].map(async (threads) => {
-    const device = await createWasmDevice({ threads, memory: 2 ** 27 });
+    const device = await createWasmBackend({ threads, memory: 2 ** 27 });
     const x = tensor(device, [size], numbers(size, 1));
     const y = tensor(device, [size], numbers(size, 2));
     const out = tensor(device, [size]);
@@ -110,7 +112,7 @@ Deno.test("wasm devices run on one thread where memory can't be shared", async (
   const page = globalThis as { crossOriginIsolated?: boolean };
   page.crossOriginIsolated = false;
   try {
-    const device = await createWasmDevice({ threads: 4, memory: 2 ** 24 });
+    const device = await createWasmBackend({ threads: 4, memory: 2 ** 24 });
     assertEquals(device.threads, 1);
     const x = tensor(device, [3], Float32Array.of(1, 2, 3));
     device.map(product, [x, x], [x], []);
@@ -126,9 +128,9 @@ async function runProgram(permissions: string[]): Promise<string> {
   const mod = new URL("../../tensor/wasm/mod.ts", import.meta.url);
   const expressions = new URL("../../tensor/expression.ts", import.meta.url);
   const program = `
-    import { createWasmDevice } from "${mod}";
+    import { createWasmBackend } from "${mod}";
     import { add, elementwise } from "${expressions}";
-    const device = await createWasmDevice({ threads: 2, memory: 2 ** 26 });
+    const device = await createWasmBackend({ threads: 2, memory: 2 ** 26 });
     const size = 2 ** 20;
     const buffer = device.allocate(4 * size);
     const x = { buffer, dtype: "f32", shape: [size], strides: [1], offset: 0 };
@@ -163,7 +165,7 @@ Deno.test("without permission to start workers, one thread does the work", async
 
 Deno.test("wasm memory beyond 4 GiB is reserved, not touched", async () => {
   const memory = 6 * 2 ** 30;
-  const device = await createWasmDevice({ threads: 1, memory });
+  const device = await createWasmBackend({ threads: 1, memory });
   assertEquals(device.limitBytes, memory);
   // Placed beyond 4 GiB by a block that nobody writes to.
   const placeholder = device.allocate(4.5 * 2 ** 30);
@@ -176,7 +178,7 @@ Deno.test("wasm memory beyond 4 GiB is reserved, not touched", async () => {
 
 Deno.test("wasm devices without relaxed SIMD work", async () => {
   const options = { threads: 1, memory: 2 ** 24, relaxed: false };
-  const device = await createWasmDevice(options);
+  const device = await createWasmBackend(options);
   const x = tensor(device, [3], Float32Array.of(1, 2, 3));
   device.map(product, [x, x], [x], []);
   assertEquals([...await valuesOf(device, x)], [1, 4, 9]);
@@ -186,20 +188,20 @@ Deno.test("wasm devices without relaxed SIMD work", async () => {
 Deno.test("wasm device options are checked", async () => {
   for (const threads of [0, 65, 1.5]) {
     await assertRejects(
-      () => createWasmDevice({ threads }),
+      () => createWasmBackend({ threads }),
       RangeError,
       `threads is ${threads}, not an integer in 1 … 64`,
     );
   }
   await assertRejects(
-    () => createWasmDevice({ memory: 2 ** 40 }),
+    () => createWasmBackend({ memory: 2 ** 40 }),
     RangeError,
     "memory is 1099511627776",
   );
 });
 
 Deno.test("wasm device says what is wrong when memory runs out", async () => {
-  const device = await createWasmDevice({ threads: 1, memory: 2 ** 24 });
+  const device = await createWasmBackend({ threads: 1, memory: 2 ** 24 });
   const big = device.allocate(12 * 2 ** 20);
   const error = assertThrows(() => device.allocate(6 * 2 ** 20), RangeError);
   for (const part of ["6 MiB", "12 MiB", "16 MiB", 'device("wasm", { memory']) {
@@ -211,7 +213,7 @@ Deno.test("wasm device says what is wrong when memory runs out", async () => {
 });
 
 Deno.test("wasm kernels refuse views that leave their buffer", async () => {
-  const device = await createWasmDevice({ threads: 1, memory: 2 ** 24 });
+  const device = await createWasmBackend({ threads: 1, memory: 2 ** 24 });
   const x = tensor(device, [4]);
   const bad: View[] = [
     { ...x, shape: [5] },
@@ -239,13 +241,114 @@ Deno.test("wasm kernels refuse views that leave their buffer", async () => {
   assertThrows(
     () => device.map(product, [x, x], [x], []),
     Error,
-    "after its buffer of 16 bytes was freed",
+    "a buffer of 16 bytes is used after it was freed",
   );
   device.close();
 });
 
+Deno.test("a backend refuses buffers of others", async () => {
+  const [one, other] = await Promise.all(
+    [1, 2].map((threads) => createWasmBackend({ threads, memory: 2 ** 24 })),
+  );
+  const reference = createReferenceBackend();
+  const x = tensor(one, [3], Float32Array.of(1, 2, 3));
+  const elsewhere = "a buffer of 12 bytes belongs to another device";
+  for (const owner of [other, reference]) {
+    const y = tensor(owner, [3], Float32Array.of(1, 2, 3));
+    for (const [inputs, out] of [[[x, y], x], [[x, x], y]] as const) {
+      const call = (): void => one.map(product, inputs, [out], []);
+      assertThrows(call, TypeError, elsewhere);
+    }
+    const values = Float32Array.of(1);
+    assertThrows(() => one.write(y.buffer, values, 0), TypeError, elsewhere);
+    assertThrows(() => one.read(y.buffer, "f32", 0, 1), TypeError, elsewhere);
+    assertThrows(() => one.free(y.buffer), TypeError, elsewhere);
+    assertEquals([...await valuesOf(owner, y)], [1, 2, 3]);
+  }
+  const out = tensor(reference, [3]);
+  const call = (): void => reference.map(product, [x, x], [out], []);
+  assertThrows(call, TypeError, elsewhere);
+  one.map(product, [x, x], [x], []);
+  assertEquals([...await valuesOf(one, x)], [1, 4, 9]);
+  one.close();
+  other.close();
+});
+
+Deno.test("allocate refuses sizes that are no integers ≥ 0", async () => {
+  const wasm = await createWasmBackend({ threads: 1, memory: 2 ** 24 });
+  for (const backend of [wasm, createReferenceBackend()]) {
+    for (const bytes of [NaN, 1.5, -1, -64, Infinity]) {
+      assertThrows(
+        () => backend.allocate(bytes),
+        RangeError,
+        `bytes is ${bytes}, not an integer ≥ 0`,
+      );
+    }
+    const none = backend.allocate(0);
+    const x = tensor(backend, [2], Float32Array.of(3, 4));
+    backend.map(product, [x, x], [x], []);
+    assertEquals([...await valuesOf(backend, x)], [9, 16]);
+    backend.free(none);
+    backend.close();
+  }
+});
+
+Deno.test("a closed backend refuses everything but free", async () => {
+  const wasm = await createWasmBackend({ threads: 1, memory: 2 ** 24 });
+  for (const backend of [wasm, createReferenceBackend()]) {
+    const x = tensor(backend, [4, 4], new Float32Array(16));
+    backend.map(product, [x, x], [x], []);
+    backend.close();
+    const calls: (() => unknown)[] = [
+      () => backend.map(product, [x, x], [x], []),
+      () => backend.reduce("sum", product, [x, x], x, []),
+      () => backend.matmul({ a: x, b: x, out: x, alpha: 1 }),
+      () => backend.allocate(4),
+      () => backend.write(x.buffer, Float32Array.of(1), 0),
+      () => backend.read(x.buffer, "f32", 0, 1),
+    ];
+    for (const call of calls) {
+      assertThrows(call, Error, "the device was closed");
+    }
+    backend.free(x.buffer);
+    backend.close();
+  }
+});
+
+Deno.test("wasm: results are the same before and after the mode is chosen", () => {
+  const size = 240;
+  const values = numbers(size * size, 5);
+  const run = (mode: Mode | undefined): Float32Array[] => {
+    const options = { threads: 1, memory: 2 ** 26, relaxed: true, mode };
+    const runtime = createRuntime(options);
+    const { matmul } = createMatmulKernels(runtime);
+    const [a, out] = [0, 1].map(() =>
+      view(runtime.allocate(4 * size * size), [size, size])
+    );
+    const elements = (x: View): Float32Array =>
+      new Float32Array(
+        runtime.memory.buffer as ArrayBuffer,
+        runtime.address(x),
+        size * size,
+      );
+    elements(a).set(values);
+    // The first of these products is too small for a choice, all of them not.
+    const results = [0, 1, 2].map(() => {
+      matmul({ a, b: a, out, alpha: 1 });
+      return elements(out).slice();
+    });
+    assert(mode === undefined || runtime.mode === mode);
+    runtime.close();
+    return results;
+  };
+  const [expected] = run("portable");
+  for (const result of [...run("turbo"), ...run(undefined)]) {
+    assertEquals(result, expected);
+  }
+});
+
 Deno.test("wasm host copies: every dtype, at an offset", async () => {
-  const device = await createWasmDevice({ threads: 1, memory: 2 ** 24 });
+  const device = await createWasmBackend({ threads: 1, memory: 2 ** 24 });
   const cases = [
     ["f32", Float32Array.of(0.5, -0, NaN)],
     ["i32", Int32Array.of(-7, 2 ** 31 - 1, 0)],

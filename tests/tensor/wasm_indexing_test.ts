@@ -326,6 +326,25 @@ Deno.test("wasm dropout equals the reference", () => {
   });
 });
 
+Deno.test("dropout: dropped elements are 0, whatever they were", () => {
+  onEveryTarget(createRandomKernels, (subject, reference, target) => {
+    const zeros: number[] = [NaN, Infinity].map((odd) => {
+      const run = (
+        { kernels, tensor, values }: Subject<"dropout">,
+      ): TypedArray => {
+        const x = tensor("f32", [2, 50], new Float32Array(100).fill(odd));
+        const out = tensor("f32", [2, 50]);
+        kernels.dropout({ probability: 0.5, key: keyOf(2) }, x, out);
+        return values(out);
+      };
+      const result = run(subject);
+      assertEquals([...result], [...run(reference)], `${target}, ${odd}`);
+      return result.filter((x) => x === 0).length;
+    });
+    for (const count of zeros) assert(count > 20 && count < 80, `${count}`);
+  });
+});
+
 Deno.test("wasm random numbers don't depend on threads", () => {
   const size = 200_001;
   const results: TypedArray[] = [];

@@ -2,11 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { MatmulArguments, View } from "../../tensor/backend.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
 import { createMatmulKernels } from "../../tensor/wasm/matmul.ts";
-import {
-  createRuntime,
-  type Mode,
-  type OwnedRuntime,
-} from "../../tensor/wasm/runtime.ts";
+import type { OwnedRuntime } from "../../tensor/wasm/runtime.ts";
+import { threadsAndModes, variants, withRuntime } from "./kernel_subjects.ts";
 
 /** A matrix operand: its shape, and how it lies in its buffer. */
 interface Layout {
@@ -145,29 +142,6 @@ function createKernels(
   }
   return kernels;
 }
-
-function withRuntime(
-  options: { mode?: Mode; threads?: number; relaxed?: boolean; wide?: boolean },
-  run: (runtime: OwnedRuntime) => void,
-): void {
-  const { mode = "portable", threads = 1, relaxed = true } = options;
-  const memory = options.wide ? 2 ** 32 + 2 ** 20 : 2 ** 28;
-  const runtime = createRuntime({ threads, memory, relaxed });
-  runtime.mode = mode;
-  try {
-    run(runtime);
-  } finally {
-    runtime.close();
-  }
-}
-
-const variants = {
-  portable: { mode: "portable" },
-  turbo: { mode: "turbo" },
-  "two threads": { mode: "turbo", threads: 2 },
-  "no fused multiply-add": { mode: "portable", relaxed: false },
-  "64-bit memory": { mode: "turbo", wide: true },
-} as const;
 
 const extents: readonly (readonly [number, number, number])[] = [
   ...[[1, 1, 1], [2, 2, 2], [3, 5, 7], [6, 16, 4], [7, 17, 5]] as const,
@@ -328,15 +302,10 @@ Deno.test("wasm matmul: a large b is packed in parts, bias added once", () => {
 
 Deno.test("wasm matmul: threads and modes don't change a bit", () => {
   const shapes = [[250, 130, 300], [20, 900, 300], [2, 400, 500], [70, 64, 64]];
-  const results = [
-    { mode: "portable", threads: 1 },
-    { mode: "portable", threads: 2 },
-    { mode: "turbo", threads: 1 },
-    { mode: "turbo", threads: 2 },
-  ].map((options) => {
+  const results = threadsAndModes.map((options) => {
     seed = 7;
     const all: number[] = [];
-    withRuntime(options as { mode: Mode; threads: number }, (runtime) => {
+    withRuntime(options, (runtime) => {
       for (const [m, n, k] of shapes) {
         for (const batch of [1, 5]) {
           const out = viewOf(runtime, { shape: [batch, m, n] });

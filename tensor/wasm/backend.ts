@@ -1,5 +1,5 @@
 /**
- * The wasm device: its options, its memory seen from the host, and the kernel
+ * The wasm backend: its options, its memory seen from the host, and the kernel
  * families it is made of.
  *
  * @module
@@ -8,23 +8,21 @@
 import type { Backend, DeviceBuffer } from "../backend.ts";
 import { bytesPerElement, type Dtype, type TypedArray } from "../dtype.ts";
 import { createAttentionKernels } from "./attention.ts";
-import { chooseMode } from "./autotune.ts";
 import { createCrossEntropyKernels } from "./cross_entropy.ts";
 import { createCumsumKernels } from "./cumsum.ts";
 import { createGatherKernels } from "./gather.ts";
 import { createLayerNormKernels } from "./layer_norm.ts";
 import { createMapKernels } from "./map.ts";
 import { createMatmulKernels } from "./matmul.ts";
-import type { WasmBuffer } from "./memory.ts";
 import { createRandomKernels } from "./random.ts";
 import { createReduceKernels } from "./reduce.ts";
-import { createRuntime, type OwnedRuntime } from "./runtime.ts";
+import { createRuntime, type Mode, type OwnedRuntime } from "./runtime.ts";
 import { createSoftmaxKernels } from "./softmax.ts";
 import { createTakeKernels } from "./take.ts";
 import { createTopkKernels } from "./topk.ts";
 
-/** How a wasm device is made. */
-export interface WasmDeviceOptions {
+/** How a wasm backend is made. */
+export interface WasmBackendOptions {
   /**
    * Threads that share the work, 1 … 64. Default: all cores, at most 8. One
    * where memory can't be shared (a browser page that is not isolated).
@@ -81,7 +79,7 @@ function createLargestRuntime(
 
 /** Elements of a buffer, seen from the host. */
 function elementsOf(
-  memory: WebAssembly.Memory,
+  runtime: OwnedRuntime,
   buffer: DeviceBuffer,
   dtype: Dtype,
   offset: number,
@@ -94,8 +92,8 @@ function elementsOf(
         `lie outside of a buffer of ${buffer.bytes} bytes`,
     );
   }
-  const { address } = buffer as WasmBuffer;
-  const start = address + offset * bytes;
+  const start = runtime.addressOf(buffer) + offset * bytes;
+  const { memory } = runtime;
   switch (dtype) {
     case "f32":
       return new Float32Array(memory.buffer, start, length);
@@ -117,18 +115,22 @@ function storedDtype(values: TypedArray): Dtype {
 }
 
 /**
- * Makes a device that runs SIMD kernels in WebAssembly, on several threads.
+ * Makes the backend that runs SIMD kernels in WebAssembly, on several threads.
+ *
+ * Its `mode` is measured when it is asked for, or once there was enough work
+ * that it matters. After `close()` nothing works but `free`, which finalizers
+ * may call.
  *
  * @throws {RangeError} If an option is out of range, or the platform refuses
  * that much memory.
  */
-export function createWasmDevice(
-  options: WasmDeviceOptions = {},
+export function createWasmBackend(
+  options: WasmBackendOptions = {},
 ): Promise<Backend> {
   return new Promise((resolve) => resolve(createBackend(options)));
 }
 
-function createBackend(options: WasmDeviceOptions): Backend {
+function createBackend(options: WasmBackendOptions): Backend {
   const { threads = defaultThreads(), relaxed = true } = options;
   checkRange("threads", threads, 1, maxThreads);
   let runtime: OwnedRuntime;
@@ -138,22 +140,22 @@ function createBackend(options: WasmDeviceOptions): Backend {
     checkRange("memory", options.memory, 1, maxMemory);
     runtime = createRuntime({ threads, relaxed, memory: options.memory });
   }
-  runtime.mode = chooseMode(runtime);
-  const { memory } = runtime;
   return {
     name: "wasm",
     floatDtype: "f32",
     threads: runtime.threads,
-    mode: runtime.mode,
+    get mode(): Mode {
+      return runtime.mode;
+    },
     limitBytes: runtime.limitBytes,
     allocate: (bytes) => runtime.allocate(bytes),
-    free: (buffer) => runtime.free(buffer as WasmBuffer),
+    free: (buffer) => runtime.free(buffer),
     write: (buffer, values, offset) => {
       const dtype = storedDtype(values);
-      elementsOf(memory, buffer, dtype, offset, values.length).set(values);
+      elementsOf(runtime, buffer, dtype, offset, values.length).set(values);
     },
     read: (buffer, dtype, offset, length) =>
-      elementsOf(memory, buffer, dtype, offset, length).slice(),
+      elementsOf(runtime, buffer, dtype, offset, length).slice(),
     close: () => runtime.close(),
     ...createMapKernels(runtime),
     ...createReduceKernels(runtime),

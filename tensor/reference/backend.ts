@@ -1,5 +1,5 @@
 /**
- * The device that the reference kernels make.
+ * The backend that the reference kernels make.
  *
  * @module
  */
@@ -11,7 +11,12 @@ import { gather, gatherBackward, take, takeBackward } from "./indexing.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import { map, reduce } from "./map_reduce.ts";
 import { matmul } from "./matmul.ts";
-import { allocateBuffer, elementsOf, type ReferenceBuffer } from "./memory.ts";
+import {
+  allocateBuffer,
+  type BufferOwner,
+  elementsOf,
+  type ReferenceBuffer,
+} from "./memory.ts";
 import { argmax, cumsum, topk } from "./ordering.ts";
 import { dropout, random } from "./random.ts";
 import {
@@ -21,29 +26,31 @@ import {
   softmaxBackward,
 } from "./softmax.ts";
 
-/** How a reference device stores real numbers. */
-export interface ReferenceOptions {
+/** How a reference backend stores real numbers. */
+export interface ReferenceBackendOptions {
   /** Dtype of real numbers in memory; arithmetic is double. Default `f32`. */
   readonly dtype?: "f32" | "f64";
 }
 
 /**
- * Makes a reference device: single-threaded, synchronous, and precise.
+ * Makes a reference backend: single-threaded, synchronous, and precise.
  *
  * Arithmetic is done in double precision and rounded where it is stored. Fresh
  * memory reads as NaN, and freed buffers can't be used: that is a TypeError.
- * `write` converts host numbers to the device's float dtype.
+ * `write` converts host numbers to its float dtype. After `close()`
+ * nothing works but `free`, which finalizers may call.
  */
-export function createReferenceDevice(
-  { dtype: floatDtype = "f32" }: ReferenceOptions = {},
+export function createReferenceBackend(
+  { dtype: floatDtype = "f32" }: ReferenceBackendOptions = {},
 ): Backend {
+  const owner: BufferOwner = { closed: false };
   return {
     name: "reference",
     floatDtype,
     threads: 1,
     mode: floatDtype,
     limitBytes: Infinity,
-    allocate: allocateBuffer,
+    allocate: (bytes) => allocateBuffer(bytes, owner),
     free: (buffer) => {
       (buffer as ReferenceBuffer).values.transfer(0);
     },
@@ -55,7 +62,9 @@ export function createReferenceDevice(
     read: (buffer, dtype, offset, length) =>
       elementsOf(buffer, dtype).slice(offset, offset + length),
     // Buffers belong to their holders; there is nothing else to give back.
-    close: () => {},
+    close: () => {
+      owner.closed = true;
+    },
     map,
     reduce,
     matmul,

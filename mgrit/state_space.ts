@@ -1,0 +1,89 @@
+/**
+ * What the solver must be able to do with states: all it knows of them.
+ *
+ * @module
+ */
+
+import {
+  dispose,
+  fuse,
+  leaves,
+  mapTree,
+  squaredNorm,
+} from "../tensor/internal.ts";
+import type { Tensor, Tree } from "../tensor/internal.ts";
+import * as e from "../tensor/expression.ts";
+
+/** A measured number; a promise on devices that can't be read at once. */
+export type Measurement = number | Promise<number>;
+
+/**
+ * Vectors: states that can be added, scaled, copied and measured. States are
+ * values: no function changes one.
+ */
+export interface StateSpace<X> {
+  /** a x + y, a new state. */
+  readonly axpy: (a: number, x: X, y: X) => X;
+  /** The same value, freed on its own. */
+  readonly copy: (x: X) => X;
+  /** √(Σ ‖xᵢ‖²): the 2-norm of states taken together, 0 of none. */
+  readonly norm: (states: readonly X[]) => Measurement;
+  /** Frees a state. */
+  readonly dispose: (x: X) => void;
+}
+
+/** Plain numbers. */
+export const numbers: StateSpace<number> = {
+  axpy: (a, x, y) => a * x + y,
+  copy: (x) => x,
+  norm: (states) => Math.hypot(...states),
+  dispose: () => {},
+};
+
+/** Vectors of plain numbers. */
+export const arrays: StateSpace<Float64Array> = {
+  axpy: (a, x, y) => x.map((value, i) => a * value + y[i]),
+  copy: (x) => x.slice(),
+  norm: (states) =>
+    Math.sqrt(
+      states.reduce(
+        (sum, x) => x.reduce((partial, value) => partial + value ** 2, sum),
+        0,
+      ),
+    ),
+  dispose: () => {},
+};
+
+const axpyTensors = fuse("axpy", (a, x, y) => e.add(e.mul(a, x), y));
+
+/** Tensors, and records and arrays of them; norms are over all leaves. */
+export function trees<X extends Tree>(): StateSpace<X> {
+  return {
+    axpy: (a, x, y) => mapTree((s, t) => axpyTensors(a, s, t), x, y),
+    copy: (x) => mapTree((s) => s.view(s.shape, s.strides, s.offset), x),
+    norm: (states) => normOf(states.flatMap(leaves)),
+    dispose,
+  };
+}
+
+function normOf(tensors: readonly Tensor[]): Measurement {
+  const squares = tensors.map((x) => {
+    const square = squaredNorm(x);
+    const value = readNumber(square);
+    square.dispose();
+    return value;
+  });
+  return squares.every((value) => typeof value === "number")
+    ? rootOfSum(squares)
+    : Promise.all(squares).then(rootOfSum);
+}
+
+function rootOfSum(squares: readonly number[]): number {
+  return Math.sqrt(squares.reduce((sum, value) => sum + value, 0));
+}
+
+/** The value of a tensor of one element, at once where the device can. */
+function readNumber({ device, buffer, dtype, offset }: Tensor): Measurement {
+  const values = device.backend.read(buffer, dtype, offset, 1);
+  return values instanceof Promise ? values.then(([x]) => x) : values[0];
+}

@@ -1,0 +1,83 @@
+/** The benchmarks as programs: what they measure, print and exit with. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+async function bench(
+  args: string,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      `--config=${import.meta.dirname}/../../deno.json`,
+      `${import.meta.dirname}/../../bench/main.ts`,
+      ...args.split(" ").map((word) => word === '""' ? "" : word),
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+function parseLines(text: string): Record<string, unknown>[] {
+  return text.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("bench step tells how long steps take, and learns", async () => {
+  const { code, stdout, stderr } = await bench(
+    "step --layers 1 --dim 16 --heads 2 --seq 8 --batch 2 --vocab 32 " +
+      "--steps 5 --json",
+  );
+  assertEquals([code, stderr], [0, ""]);
+  const [result] = parseLines(stdout) as Record<string, number>[];
+  const { msPerStep, msMin, tokensPerSecond } = result;
+  assert(msMin > 0 && msMin <= msPerStep, stdout);
+  // A step is 2 sequences of 8 tokens; the rest is rounding.
+  assert(Math.abs(tokensPerSecond * msPerStep / 16_000 - 1) < 1e-6, stdout);
+  assert(result.lossLast < result.lossFirst, stdout);
+  // Embedding and head 2 · 32 · 16, positions 8 · 16, the last norm 2 · 16, and
+  // the layer: 12 · 16² weights, 13 · 16 biases and norms.
+  assertEquals(result.parameters, 1024 + 128 + 32 + 3072 + 208);
+});
+
+Deno.test("bench matmul measures what is asked for, and only that", async () => {
+  const sizes = await bench("matmul --sizes 32 --json --transpose NN,TT");
+  assertEquals([sizes.code, sizes.stderr], [0, ""]);
+  const results = parseLines(sizes.stdout);
+  assertEquals(
+    results.map(({ shape, transpose }) => [shape, transpose]),
+    [["32x32x32", "NN"], ["32x32x32", "TT"]],
+  );
+  for (const { gflopsBest, gflopsMedian } of results) {
+    assert(Number(gflopsBest) >= Number(gflopsMedian));
+    assert(Number(gflopsMedian) > 0);
+  }
+  const shapes = await bench("matmul --shapes 8x4x2 --json --transpose NN");
+  assertEquals(parseLines(shapes.stdout).map(({ shape }) => shape), ["8x4x2"]);
+});
+
+Deno.test("bench: a wrong flag exits 2 with a line that says so", async () => {
+  const cases = [
+    ["step --layres 3", "unknown --layres"],
+    ["step --layers 0", "--layers 0 must be an integer ≥ 1"],
+    ["matmul --shapes 3x4", "--shapes 3x4 must be MxNxK"],
+    ["matmul --shapes=", "--shapes needs a value, such as"],
+    ['matmul --shapes ""', "an argument is empty"],
+    ["matmul --transpose NX", "NX must be NN, NT, TN or TT"],
+    ["speed", 'there is no "speed"'],
+  ];
+  const endings = await Promise.all(cases.map(([args]) => bench(args)));
+  for (const [i, { code, stdout, stderr }] of endings.entries()) {
+    assertEquals([code, stdout], [2, ""], cases[i][0]);
+    assertStringIncludes(stderr, cases[i][1]);
+  }
+});
+
+Deno.test("bench --help is on stdout", async () => {
+  for (const args of ["--help", "step --help", "ops -h"]) {
+    const { code, stdout, stderr } = await bench(args);
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, "deno task bench step");
+  }
+});
