@@ -39,5 +39,10 @@ export function enterCallersFolder(): void {
   const project = Deno.realPathSync(new URL("..", import.meta.url));
   if (Deno.realPathSync(Deno.cwd()) !== project) return;
   const folder = Deno.env.get("INIT_CWD");
-  if (folder) Deno.chdir(folder);
+  try {
+    if (folder) Deno.chdir(folder);
+  } catch (error) {
+    // Another program said it, long ago.
+    if (!isMissing(error)) throw error;
+  }
 }

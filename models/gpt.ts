@@ -164,7 +164,7 @@ export interface GptParameters {
 }
 
 /** What changes from batch to batch and from solve to solve. */
-export interface GptCallOptions extends SolveOptions {
+export interface GptCallOptions extends SolveOptions<Tensor> {
   /** bool `[B, T]`: false at padding. */
   readonly keep?: Tensor;
   /** Absent in evaluation. */
@@ -238,7 +238,15 @@ export function gptStates(
       cache,
     };
     const block = blockOf(configuration, stack);
-    x = solve(block, x, parameters[stack], context, options);
+    // Buffer layers stay serial: layers there change most in training.
+    const { remat } = options;
+    x = solve(
+      block,
+      x,
+      parameters[stack],
+      context,
+      stack === "block" ? options : { remat },
+    );
     firstLayer += layers;
   }
   const { norm } = parameters.close;

@@ -192,6 +192,12 @@ Deno.test("a configuration file, the tokenizers and the default text", () =>
     assertStringIncludes(endings[0].stderr, "(character)");
     assertStringIncludes(endings[1].stderr, "(byte-pair)");
     assertStringIncludes(endings[2].stderr, "deno types");
+    for (const name of ["safe", "resume"]) {
+      await Deno.writeTextFile(`${folder}/wrong.json`, `{"${name}": true}`);
+      const wrong = await run(folder, "train", ["--config", "wrong.json"]);
+      assertEquals(wrong.code, 2);
+      assertStringIncludes(wrong.stderr, `"${name}" can't stand in a file`);
+    }
     const unknown = await run(folder, "generate", [
       ..."--from run0 --device reference --prompt Ü".split(" "),
     ]);

@@ -72,6 +72,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Ctrl-C while the model writes ends that",
+  ignore,
+  fn: () =>
+    inFolder(async (folder) => {
+      const child = await start(folder, "train", [
+        ...tiny,
+        ..."--steps 3 --sample 1000000 --out run".split(" "),
+      ]);
+      const heading = "What the model writes:";
+      const ending = await interruptAfter(child, heading, "SIGINT");
+      assertEquals([ending.code, ending.stderr], [0, ""]);
+      assertStringIncludes(ending.stdout, "Stopping here; again");
+      assertStringIncludes(ending.stdout, "report  run/report.html");
+    }),
+});
+
+Deno.test({
   name: "one process trains in a folder, until it ends or is killed",
   ignore,
   fn: () =>

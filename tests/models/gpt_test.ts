@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { valueAndGrad } from "../../autograd/mod.ts";
+import { defaultMultigrid } from "../../mgrit/mod.ts";
 import {
   generate,
+  type GptCallOptions,
   type GptConfiguration,
   gptConfiguration,
   gptConfigurationFromHuggingFace,
@@ -21,6 +23,7 @@ import {
   type Device,
   device,
   dispose,
+  leaves,
   slice,
   type Tensor,
   tensor,
@@ -242,5 +245,32 @@ Deno.test("the loss takes its inputs apart and names what is wrong", async () =>
     RangeError,
     "width 12 must be a multiple of the 5 heads",
   );
+  cpu.close();
+});
+
+Deno.test("multigrid over the block alone gives the serial loss and gradient", async () => {
+  const cpu = await device("reference", { dtype: "f64" });
+  const configuration = { ...small, layers: 8, endTime: 1 };
+  const parameters = initializeGpt(configuration, 2);
+  const tokens = tensor([[1, 2, 3, 4]], { dtype: "i32" });
+  const targets = tensor([[2, 3, 4, 5]], { dtype: "i32" });
+  const solver = { ...defaultMultigrid, iterations: 4 };
+  const run = async (options: GptCallOptions): Promise<number[]> => {
+    const { value, gradient } = valueAndGrad((p: GptParameters) =>
+      gptLoss(configuration, p, tokens, targets, options)
+    )(parameters);
+    const all = await Promise.all(leaves(gradient).map((x) => x.data()));
+    return [await value.item(), ...all.flatMap((x) => [...x])];
+  };
+  let passes = 0;
+  const parallel = await run({
+    forward: solver,
+    backward: solver,
+    onSolve: () => passes++,
+  });
+  assertEquals(passes, 2); // the buffers before and after are serial
+  // Exact after ⌈8/4⌉ = 2 iterations but for rounding in double precision.
+  const off = deviation(parallel, await run({}), 1e-10, 1e-12);
+  assert(off <= 1, `off by ${off} tolerances`);
   cpu.close();
 });

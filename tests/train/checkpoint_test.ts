@@ -11,6 +11,7 @@ import {
   gptFromCheckpoint,
   listCheckpoints,
   loadCheckpoint,
+  loadModelCheckpoint,
   sgd,
   train,
   type TrainingRun,
@@ -100,6 +101,16 @@ Deno.test("checkpoint: keeps the newest and the best", async () => {
   assertEquals(steps, [4, 8, 10]);
   const { manifest: { progress } } = await loadCheckpoint(made.folder);
   assertEquals(progress, { step: 10, best: { step: 4, loss: 2 }, misses: 3 });
+});
+
+Deno.test("checkpoint: the model can be read without the optimizer", async () => {
+  await using made = await trained();
+  const { path, parameters } = await loadCheckpoint(made.folder);
+  await Deno.remove(`${path}/optimizer.safetensors`);
+  const model = await loadModelCheckpoint(made.folder);
+  assertEquals([model.path, model.damaged], [path, []]);
+  assertEquals(model.parameters, parameters);
+  assertEquals((await loadCheckpoint(made.folder)).damaged.length, 1);
 });
 
 Deno.test("checkpoint: damage is found, and an older one taken", async (t) => {
