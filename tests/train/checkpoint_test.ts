@@ -7,7 +7,6 @@ import {
 import { device, namedLeaves, tensor } from "../../tensor/mod.ts";
 import {
   CheckpointError,
-  deviceFromEnvironment,
   gptFromCheckpoint,
   listCheckpoints,
   loadCheckpoint,
@@ -229,36 +228,6 @@ Deno.test("checkpoint: what doesn't fit is refused", async (t) => {
 Deno.test("version: is that of deno.json", async () => {
   const file = new URL("../../deno.json", import.meta.url);
   assertEquals(JSON.parse(await Deno.readTextFile(file)).version, version);
-});
-
-Deno.test("deviceFromEnvironment: flags, then variables", async () => {
-  const names = ["LAYERBRAID_DEVICE", "LAYERBRAID_THREADS"] as const;
-  const before = names.map((name) => Deno.env.get(name));
-  try {
-    Deno.env.set("LAYERBRAID_DEVICE", "reference");
-    assertEquals((await deviceFromEnvironment()).name, "reference");
-    Deno.env.set("LAYERBRAID_DEVICE", "gpu");
-    await assertRejects(
-      () => deviceFromEnvironment(),
-      RangeError,
-      'LAYERBRAID_DEVICE: there is no device "gpu"; choose wasm or reference',
-    );
-    const given = await deviceFromEnvironment({ device: "reference" });
-    assertEquals(given.name, "reference");
-    Deno.env.set("LAYERBRAID_DEVICE", "wasm");
-    Deno.env.set("LAYERBRAID_THREADS", "two");
-    await assertRejects(
-      () => deviceFromEnvironment(),
-      RangeError,
-      'LAYERBRAID_THREADS: "two" must be an integer',
-    );
-  } finally {
-    names.forEach((name, i) => {
-      const value = before[i];
-      if (value === undefined) Deno.env.delete(name);
-      else Deno.env.set(name, value);
-    });
-  }
 });
 
 Deno.test("train: needs a folder for what it writes", () => {
