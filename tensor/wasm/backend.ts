@@ -143,7 +143,9 @@ function createBackend(options: WasmBackendOptions): Backend {
   return {
     name: "wasm",
     floatDtype: "f32",
-    threads: runtime.threads,
+    get threads(): number {
+      return runtime.threads;
+    },
     get mode(): Mode {
       return runtime.mode;
     },

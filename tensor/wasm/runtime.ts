@@ -244,7 +244,9 @@ export function createRuntime(options: RuntimeOptions): OwnedRuntime {
 
   return {
     target,
-    threads,
+    get threads(): number {
+      return pool?.threads ?? 1;
+    },
     memory,
     get mode(): Mode {
       return choice.mode;

@@ -226,6 +226,11 @@ export class ThreadPool {
     this.#sleep = canSleep(this.#words);
   }
 
+  /** Threads that share the work: fewer than asked where workers can't start. */
+  get threads(): number {
+    return this.#workers.length + 1;
+  }
+
   /** Appends a module, stored at `address`, to the list that workers read. */
   publish(module: Uint8Array, address: number): void {
     const { buffer } = this.#memory;

@@ -4,12 +4,14 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 async function bench(
   args: string,
+  permissions: readonly string[] = ["--allow-read"],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--quiet",
       "--no-prompt",
+      ...permissions,
       `--config=${import.meta.dirname}/../../deno.json`,
       `${import.meta.dirname}/../../bench/main.ts`,
       ...args.split(" ").map((word) => word === '""' ? "" : word),
@@ -55,6 +57,17 @@ Deno.test("bench matmul measures what is asked for, and only that", async () => 
   }
   const shapes = await bench("matmul --shapes 8x4x2 --json --transpose NN");
   assertEquals(parseLines(shapes.stdout).map(({ shape }) => shape), ["8x4x2"]);
+});
+
+Deno.test("bench tells how many threads there really were", async () => {
+  const size = "matmul --sizes 256 --transpose NN --threads 2 --json";
+  // Two threads need permission to read the worker's file.
+  for (
+    const [permissions, threads] of [[["--allow-read"], 2], [[], 1]] as const
+  ) {
+    const { stdout } = await bench(size, permissions);
+    assertEquals(parseLines(stdout)[0].threads, threads);
+  }
 });
 
 Deno.test("bench: a wrong flag exits 2 with a line that says so", async () => {

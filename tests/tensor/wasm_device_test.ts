@@ -4,11 +4,13 @@ import type { TypedArray } from "../../tensor/dtype.ts";
 import { add, elementwise, exp, mul, tanh } from "../../tensor/expression.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
 import { createReferenceBackend } from "../../tensor/reference/mod.ts";
+import { createModeChoice } from "../../tensor/wasm/autotune.ts";
 import { createMatmulKernels } from "../../tensor/wasm/matmul.ts";
 import { createWasmBackend } from "../../tensor/wasm/mod.ts";
 import { Allocator } from "../../tensor/wasm/memory.ts";
 import { i32, ModuleBuilder, scalar } from "../../tensor/wasm/assembler.ts";
 import { createRuntime, type Mode } from "../../tensor/wasm/runtime.ts";
+import { controlBytes } from "../../tensor/wasm/threads.ts";
 import { numbers } from "./kernel_subjects.ts";
 
 function view(buffer: DeviceBuffer, shape: number[]): View {
@@ -312,6 +314,25 @@ Deno.test("a closed backend refuses everything but free", async () => {
     }
     backend.free(x.buffer);
     backend.close();
+  }
+});
+
+Deno.test("wasm: the mode is measured after enough work, and then kept", () => {
+  const memory = new WebAssembly.Memory({ initial: 80, maximum: 80 });
+  const target = { wide: false, pages: 80, shared: false, relaxed: true };
+  const choice = createModeChoice(target, memory);
+  const touched = (): boolean =>
+    new Uint8Array(memory.buffer, controlBytes, 1000).some((x) => x !== 7);
+  new Uint8Array(memory.buffer, controlBytes, 1000).fill(7);
+  // A million small products: nothing that a measurement would pay for.
+  for (let i = 0; i < 1_000_000; i++) choice.modeFor(16);
+  assert(!touched());
+  // On a busy machine the choice may stay open, but not for ever.
+  let mode = choice.mode;
+  for (let attempt = 1; attempt < 8; attempt++) mode = choice.mode;
+  for (let i = 0; i < 10; i++) {
+    assertEquals(createModeChoice(target, memory).modeFor(1e9), mode);
+    assertEquals(choice.mode, mode);
   }
 });
 
