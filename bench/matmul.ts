@@ -20,7 +20,7 @@ import {
   list,
   toCount,
 } from "./arguments.ts";
-import { time } from "./timing.ts";
+import { pendingEvents, time } from "./timing.ts";
 
 /** Flags and their defaults. */
 export const matmulDefaults: Readonly<Record<string, string>> = {
@@ -90,6 +90,7 @@ export async function benchMatmul(flags: Flags): Promise<void> {
   for (const shape of wanted) {
     for (const layout of layouts) {
       const { best, median } = measure(cpu, shape, layout);
+      await pendingEvents();
       const name = `${shape.m}x${shape.n}x${shape.k}`;
       console.log(
         flags.json

@@ -9,7 +9,7 @@ import * as t from "../tensor/mod.ts";
 import { valueAndGrad } from "../autograd/mod.ts";
 import { adam } from "../train/mod.ts";
 import { count, type Flags } from "./arguments.ts";
-import { time, type Timing } from "./timing.ts";
+import { pendingEvents, time, type Timing } from "./timing.ts";
 
 /** Flags and their defaults. */
 export const opsDefaults: Readonly<Record<string, string>> = {
@@ -71,6 +71,7 @@ export async function benchOps(flags: Flags): Promise<void> {
   const x = normal([rows, rowLength], randomKey(1));
   for (const [name, measure] of Object.entries(kernels)) {
     const { best, median } = measure(x);
+    await pendingEvents();
     const rate = (milliseconds: number): number => x.size / milliseconds / 1e6;
     console.log(
       flags.json

@@ -44,3 +44,8 @@ export function time(f: () => void, budget = 400): Timing {
   } while (performance.now() < end || samples.length < 3);
   return { best: Math.min(...samples), median: median(samples) };
 }
+
+/** Lets pending events in: a worker that couldn't start is heard of then. */
+export function pendingEvents(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

@@ -75,7 +75,9 @@ export const reshapeOperation: Operation<ViewAttributes> = viewOperation(
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const target = completeShape(x, shape);
   if (sameShape(target, x.shape)) return x;
-  const strides = reshapeStrides(x.shape, x.strides, target);
+  const strides = x.contiguous
+    ? contiguousStrides(target)
+    : reshapeStrides(x.shape, x.strides, target);
   if (strides === undefined) return reshape(copy(x), target);
   return apply(reshapeOperation, [x], {
     shape: target,
