@@ -183,20 +183,26 @@ function layerNormPullback(
   epsilon: number,
   dy: Tensor,
 ): (Tensor | undefined)[] {
-  const [groups, , n] = x.shape;
+  const n = x.shape[x.rank - 1];
   const keep = { keepdims: true };
   const average = (y: Tensor): Tensor => mul(sum(y, -1, keep), 1 / n);
   const inverse = rsqrt(add(variance(x, -1, keep), epsilon));
   const z = mul(sub(x, average(x)), inverse);
-  const g = weight === undefined
-    ? dy
-    : mul(dy, reshape(weight, [groups, 1, n]));
+  // A stack's weight [L, n] stands over the rows of each layer: [L, 1, …, n].
+  const w = weight?.rank === 2
+    ? reshape(weight, [weight.shape[0], ...x.shape.slice(1, -1).fill(1), n])
+    : weight;
+  const g = w === undefined ? dy : mul(dy, w);
   const dx = mul(
     sub(sub(g, average(g)), mul(z, average(mul(z, g)))),
     inverse,
   );
-  if (weight === undefined) return [dx];
-  return [dx, sum(mul(z, dy), 1), sum(dy, 1)];
+  if (weight === undefined || w === undefined) return [dx];
+  return [
+    dx,
+    reshape(sumTo(mul(z, dy), w.shape), weight.shape),
+    reshape(sumTo(dy, w.shape), weight.shape),
+  ];
 }
 
 defineRule(crossEntropyOperation, {

@@ -5,7 +5,14 @@
  */
 
 import { apply, type Operation } from "../operation.ts";
-import { formatShape, normalizeAxis, sizeOf } from "../shape.ts";
+import type { View } from "../backend.ts";
+import {
+  contiguousStrides,
+  formatShape,
+  normalizeAxis,
+  type Shape,
+  sizeOf,
+} from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { moveToEnd } from "./indexing.ts";
 import { contiguous, reshape, transpose } from "./movement.ts";
@@ -42,26 +49,56 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   return reshape(apply(softmaxOperation, [rows], null)[0], x.shape);
 }
 
-/** What layer normalization adds to the variance, and which operands follow. */
+/** What layer normalization adds to the variance. */
 export interface LayerNormAttributes {
   /** Keeps the division finite. */
   readonly epsilon: number;
-  /** Weight and bias follow x. */
-  readonly affine: boolean;
+}
+
+/** A contiguous tensor as `[groups, rows, n]`, for kernels. */
+function asRows(x: Tensor, groups: number): View {
+  const n = x.shape[x.rank - 1];
+  return asShape(x, [groups, x.size / (groups * n), n]);
+}
+
+function asShape({ buffer, dtype, offset }: Tensor, shape: Shape): View {
+  return { buffer, dtype, offset, shape, strides: contiguousStrides(shape) };
+}
+
+/** Weight or bias `[n]` or `[groups, n]` as the latter. */
+function asGroups(x: Tensor | undefined): View | undefined {
+  if (x === undefined || x.rank === 2) return x;
+  const { buffer, dtype, offset, shape } = x;
+  return { buffer, dtype, offset, shape: [1, ...shape], strides: [0, 1] };
+}
+
+/** How many groups of rows have a weight and bias of their own. */
+function groupsOf(weight: Tensor | undefined): number {
+  return weight?.rank === 2 ? weight.shape[0] : 1;
 }
 
 /**
- * Layer normalization of `[groups, rows, n]` with weight and bias
- * `[groups, n]`; outputs y, mean and 1/deviation `[groups, rows]`.
+ * Layer normalization of x with weight and bias `[n]` or `[L, n]`; outputs y,
+ * and mean and 1/deviation of the rows.
  */
 export const layerNormOperation: Operation<LayerNormAttributes> = {
   name: "layerNorm",
   forward: ([x, weight, bias], { epsilon }) => {
-    const [groups, rows] = x.shape;
-    const out = empty(x.device, x.dtype, x.shape, "layerNorm");
-    const mean = empty(x.device, x.dtype, [groups, rows], "layerNorm");
-    const inverse = empty(x.device, x.dtype, [groups, rows], "layerNorm");
-    x.device.backend.layerNorm(x, weight, bias, epsilon, out, mean, inverse);
+    const { device, dtype, shape } = x;
+    const groups = groupsOf(weight);
+    const rows = [groups, sizeOf(shape.slice(0, -1)) / groups];
+    const out = empty(device, dtype, shape, "layerNorm");
+    const mean = empty(device, dtype, rows, "layerNorm");
+    const inverse = empty(device, dtype, rows, "layerNorm");
+    device.backend.layerNorm(
+      asRows(x, groups),
+      asGroups(weight),
+      asGroups(bias),
+      epsilon,
+      asRows(out, groups),
+      mean,
+      inverse,
+    );
     return [out, mean, inverse];
   },
 };
@@ -69,28 +106,24 @@ export const layerNormOperation: Operation<LayerNormAttributes> = {
 /** dx, dweight, dbias; given x, mean, inverse deviation, dy and weight. */
 export const layerNormBackwardOperation: Operation<LayerNormAttributes> = {
   name: "layerNormBackward",
-  forward: ([x, mean, inverse, dy, weight], { affine }) => {
-    const { device, dtype } = x;
-    const dx = empty(device, dtype, x.shape, "layerNormBackward");
-    const shape = [x.shape[0], x.shape[2]];
-    const outputs = affine
-      ? [
-        dx,
-        empty(device, dtype, shape, "layerNormBackward"),
-        empty(device, dtype, shape, "layerNormBackward"),
-      ]
-      : [dx];
+  forward: ([x, mean, inverse, dy, weight]) => {
+    const { device, dtype, shape } = x;
+    const groups = groupsOf(weight);
+    const like = (extents: Shape): Tensor =>
+      empty(device, dtype, extents, "layerNormBackward");
+    const dx = like(shape);
+    const affine = weight && [like(weight.shape), like(weight.shape)];
     device.backend.layerNormBackward(
-      x,
-      weight,
+      asRows(x, groups),
+      asGroups(weight),
       mean,
       inverse,
-      dy,
-      dx,
-      outputs[1],
-      outputs[2],
+      asRows(dy, groups),
+      asRows(dx, groups),
+      asGroups(affine?.[0]),
+      asGroups(affine?.[1]),
     );
-    return outputs;
+    return [dx, ...affine ?? []];
   },
 };
 
@@ -128,15 +161,13 @@ export function layerNorm(
         `[${x.shape[0]}, ${n}] for a stack`,
     );
   }
-  const rows = sizeOf(x.shape.slice(0, -1)) / groups;
-  const inputs = [reshape(contiguous(x), [groups, rows, n])];
-  if (affine) {
-    inputs.push(reshape(weight, [groups, n]), reshape(bias, [groups, n]));
-  }
-  const [out, ...saved] = apply(layerNormOperation, inputs, {
-    epsilon,
-    affine,
-  });
+  const inputs = [contiguous(x)];
+  if (affine) inputs.push(...[weight, bias].map(lastAxisContiguous));
+  const [out, ...saved] = apply(layerNormOperation, inputs, { epsilon });
   saved.forEach((tensor) => tensor.dispose());
-  return reshape(out, x.shape);
+  return out;
+}
+
+function lastAxisContiguous(x: Tensor): Tensor {
+  return x.strides[x.rank - 1] === 1 ? x : contiguous(x);
 }

@@ -79,6 +79,12 @@ testOnReference(
       matmul: (x) => t.matmul(t.tanh(t.matmul(x, w)), w),
       softmax: (x) => t.softmax(t.matmul(x, w)),
       layerNorm: (x) => t.layerNorm(x, b, b),
+      "layerNorm of a stack": (x) =>
+        t.layerNorm(
+          t.reshape(x, [3, 1, 4]),
+          t.slice(w, [[0, 3]]),
+          t.slice(t.flip(w, 1), [[1, 4]]), // strided, so copied for the kernel
+        ),
       slice: (x) => t.square(t.slice(x, [[2, -4, -1], [0, 4, 3]])),
       take: (x) => t.square(t.take(x, t.tensor([1, 1, 2], { dtype: "i32" }))),
       gather: (x) =>
