@@ -5,6 +5,7 @@
  */
 
 import {
+  broadcastShapes,
   cast,
   type Derivative,
   div,
@@ -123,7 +124,10 @@ defineRule(reduceOperation, {
     if (cotangent === undefined) return [];
     const { kind, program, scalars, axes } = attributes;
     if (kind === "sum") { // d Σ f(x) = Σ f'(x) dx
-      const shape = fullShape(inputs);
+      const shape = broadcastShapes(
+        program.name,
+        inputs.map((x) => [...x.shape]),
+      );
       return pullProgram(program, scalars, inputs, [cotangent], shape, wanted);
     }
     // The largest (smallest) elements share the cotangent.
@@ -132,15 +136,3 @@ defineRule(reduceOperation, {
     return [mul(chosen, div(cotangent, count))];
   },
 });
-
-function fullShape(inputs: readonly Tensor[]): number[] {
-  const rank = Math.max(...inputs.map((x) => x.rank));
-  const shape = new Array<number>(rank).fill(1);
-  for (const x of inputs) {
-    x.shape.forEach((extent, axis) => {
-      const at = rank - x.rank + axis;
-      shape[at] = shape[at] === 1 ? extent : shape[at];
-    });
-  }
-  return shape;
-}

@@ -23,6 +23,7 @@ import {
   dropoutOperation,
   gather,
   gatherOperation,
+  lastAxisContiguous,
   layerNormBackwardOperation,
   layerNormOperation,
   matmul,
@@ -241,10 +242,6 @@ defineRule(packedAttentionOperation, {
       contiguous(dout),
     ], attributes),
 });
-
-function lastAxisContiguous(x: Tensor): Tensor {
-  return x.strides[x.rank - 1] === 1 ? x : contiguous(x);
-}
 
 /** Linear in x: the same mask and factor go over the cotangent. */
 defineRule(dropoutOperation, {

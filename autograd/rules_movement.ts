@@ -11,6 +11,7 @@ import {
   concatOperation,
   contiguousOperation,
   expandOperation,
+  flip,
   padOperation,
   padRanges,
   partRanges,
@@ -100,7 +101,7 @@ function scatterSlice(
   ranges.forEach(({ start, step }, axis) => {
     const count = dy.shape[axis];
     const stride = Math.abs(step);
-    const ordered = step < 0 ? reverse(result, axis) : result;
+    const ordered = step < 0 ? flip(result, axis) : result;
     const spread = stride === 1 ? ordered : spreadAxis(ordered, axis, stride);
     const extent = count === 0 ? 0 : (count - 1) * stride + 1;
     const first = step > 0 ? start : start + (count - 1) * step;
@@ -118,16 +119,6 @@ function scatterSlice(
     );
   });
   return result;
-}
-
-function reverse(x: Tensor, axis: number): Tensor {
-  const extent = x.shape[axis];
-  return slice(
-    x,
-    x.shape.map((_, i) =>
-      i === axis ? [extent - 1, -extent - 1, -1] as const : undefined
-    ),
-  );
 }
 
 /** `stride − 1` zeros behind every position of an axis. */

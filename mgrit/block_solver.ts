@@ -53,6 +53,16 @@ export function layerOf<P extends Tree>(parameters: P, n: number): P {
     ), parameters);
 }
 
+/** Writes one layer's leaves into layer n of stacked ones. */
+export function assignLayer<P extends Tree>(
+  stacked: P,
+  n: number,
+  layer: P,
+): void {
+  const targets = leaves(layerOf(stacked, n));
+  leaves(layer).forEach((x, i) => x.device.assign(targets[i], x));
+}
+
 /** One step of `stride` · h with the parameters of a layer. */
 function layerStep<X extends Tree, P extends Tree, C>(
   { block, context }: BlockProblem<X, P, C>,
@@ -168,8 +178,7 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
     (w, layer) =>
       scope(() => {
         const [state, weights] = pullbackOf(layer)(w);
-        const targets = leaves(layerOf(gradient, layer));
-        leaves(weights).forEach((g, i) => g.device.assign(targets[i], g));
+        assignLayer(gradient, layer, weights);
         return state;
       }),
   );

@@ -8,12 +8,11 @@ import { vjp } from "../autograd/mod.ts";
 import {
   dispose,
   empty,
-  leaves,
   mapTree,
   scope,
   type Tree,
 } from "../tensor/internal.ts";
-import { layerOf } from "./block_solver.ts";
+import { assignLayer, layerOf } from "./block_solver.ts";
 
 /** What gradients flow to. */
 export interface Inputs<X extends Tree, P extends Tree> {
@@ -128,8 +127,7 @@ function marchBack<X extends Tree, P extends Tree>(
   for (let n = layers - 1; n >= 0; n--) {
     const next = scope(() => {
       const [state, layer] = pull(n, w);
-      const targets = leaves(layerOf(gradient, n));
-      leaves(layer).forEach((g, i) => g.device.assign(targets[i], g));
+      assignLayer(gradient, n, layer);
       return state;
     });
     if (n < layers - 1) dispose(w);

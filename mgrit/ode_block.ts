@@ -24,6 +24,7 @@
  */
 
 import {
+  formatShape,
   fuse,
   leaves,
   mapTree,
@@ -172,9 +173,9 @@ export function assertStacked(parameters: Tree, layers: number): void {
   for (const leaf of leaves(parameters)) {
     if (leaf.shape[0] !== layers) {
       throw new RangeError(
-        `ODE block: a parameter of shape [${
-          leaf.shape.join(", ")
-        }] must have ` +
+        `ODE block: a parameter of shape ${
+          formatShape(leaf.shape)
+        } must have ` +
           `the ${layers} layers as its first axis`,
       );
     }

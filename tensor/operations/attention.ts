@@ -9,7 +9,7 @@ import { apply, type Operation } from "../operation.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { broadcastView } from "./elementwise.ts";
-import { contiguous, reshape } from "./movement.ts";
+import { contiguous, lastAxisContiguous, reshape } from "./movement.ts";
 
 /** What shapes the scores; keep and bias follow query, key and value. */
 export interface AttentionAttributes {
@@ -155,10 +155,6 @@ export function attention(
   });
   logSumExp.dispose();
   return out;
-}
-
-function lastAxisContiguous(x: Tensor): Tensor {
-  return x.strides[3] === 1 || x.shape[3] === 1 ? x : contiguous(x);
 }
 
 /** Attention over queries, keys and values in one tensor. */

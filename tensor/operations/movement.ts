@@ -56,6 +56,12 @@ export function contiguous(x: Tensor): Tensor {
   return x.contiguous ? x : copy(x);
 }
 
+/** `x` itself if neighbours along its last axis are adjacent, else a copy. */
+export function lastAxisContiguous(x: Tensor): Tensor {
+  const last = x.rank - 1;
+  return x.strides[last] === 1 || x.shape[last] === 1 ? x : copy(x);
+}
+
 /** A row-major copy. */
 export function copy(x: Tensor): Tensor {
   return apply(contiguousOperation, [x], null)[0];

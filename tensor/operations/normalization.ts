@@ -15,7 +15,12 @@ import {
 } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { moveToEnd } from "./indexing.ts";
-import { contiguous, reshape, transpose } from "./movement.ts";
+import {
+  contiguous,
+  lastAxisContiguous,
+  reshape,
+  transpose,
+} from "./movement.ts";
 
 /** Softmax of rows `[rows, n]`. */
 export const softmaxOperation: Operation<null> = {
@@ -166,8 +171,4 @@ export function layerNorm(
   const [out, ...saved] = apply(layerNormOperation, inputs, { epsilon });
   saved.forEach((tensor) => tensor.dispose());
   return out;
-}
-
-function lastAxisContiguous(x: Tensor): Tensor {
-  return x.strides[x.rank - 1] === 1 ? x : contiguous(x);
 }
