@@ -104,37 +104,79 @@ export class Tape implements Observer {
     outputs: readonly { readonly id: number }[],
     cotangents: readonly (Tensor | undefined)[],
   ): (Tensor | undefined)[] {
-    const sums = new Sums();
     try {
-      return this.#run(sums, outputs, cotangents);
+      return this.#run(outputs, cotangents, this.#inputIds, (pull) => {
+        for (;;) {
+          const entry = this.#entries.pop();
+          if (entry === undefined) break;
+          try {
+            pull(entry);
+          } finally {
+            release(entry);
+          }
+        }
+      });
     } catch (error) {
       this.dispose();
-      sums.dispose();
       throw error;
     }
   }
 
-  #run(
-    sums: Sums,
+  /**
+   * As {@linkcode pullback}, for some of the inputs, by their positions: rules
+   * that lead to others only don't run. Nothing is freed, so that it can be
+   * asked again.
+   */
+  pullbackTo(
+    positions: readonly number[],
     outputs: readonly { readonly id: number }[],
     cotangents: readonly (Tensor | undefined)[],
   ): (Tensor | undefined)[] {
-    outputs.forEach((output, i) => {
-      const cotangent = cotangents[i];
-      if (cotangent !== undefined) sums.add(output.id, cotangent);
-    });
-    const inputs = new Set(this.#inputIds);
-    for (;;) {
-      const entry = this.#entries.pop();
-      if (entry === undefined) break;
-      try {
-        scope(() => pullEntry(entry, sums, inputs));
-      } finally {
-        release(entry);
-      }
-    }
-    return this.#inputIds.map((id) => sums.take(id));
+    const ids = positions.map((position) => this.#inputIds[position]);
+    const entries = entriesFrom(this.#entries, ids);
+    return this.#run(
+      outputs,
+      cotangents,
+      ids,
+      (pull) => entries.reverse().forEach(pull),
+    );
   }
+
+  #run(
+    outputs: readonly { readonly id: number }[],
+    cotangents: readonly (Tensor | undefined)[],
+    results: readonly number[],
+    visit: (pull: (entry: Entry) => void) => void,
+  ): (Tensor | undefined)[] {
+    const sums = new Sums();
+    const inputs = new Set(this.#inputIds);
+    try {
+      outputs.forEach((output, i) => {
+        const cotangent = cotangents[i];
+        if (cotangent !== undefined) sums.add(output.id, cotangent);
+      });
+      visit((entry) => scope(() => pullEntry(entry, sums, inputs)));
+      return results.map((id) => sums.take(id));
+    } finally {
+      sums.dispose();
+    }
+  }
+}
+
+/** The entries that depend on some of the inputs, wanting no others. */
+function entriesFrom(
+  entries: readonly Entry[],
+  inputs: readonly number[],
+): Entry[] {
+  const reached = new Set(inputs);
+  return entries.flatMap((entry) => {
+    const wanted = entry.wanted.map((isWanted, i) =>
+      isWanted && reached.has(entry.inputs[i].id)
+    );
+    if (!wanted.includes(true)) return [];
+    for (const output of entry.outputs) reached.add(output.id);
+    return [{ ...entry, wanted }];
+  });
 }
 
 function release(entry: Entry): void {

@@ -35,6 +35,12 @@ export interface Pullback<I extends readonly Tree[], O extends Tree>
   extends Disposable {
   /** Runs the rules backward. */
   (cotangent: O): I;
+  /**
+   * The cotangent of the first input alone, without the work that the others
+   * would take. Frees nothing: it can be called any number of times, until the
+   * pullback itself is called.
+   */
+  readonly first: (cotangent: O) => I[0];
 }
 
 /** A function's value and the way back. */
@@ -87,7 +93,7 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
     }
   });
   const outputs = leaves(value).map(({ id, shape }) => ({ id, shape }));
-  const pullback = (cotangent: O): I => {
+  const begin = (cotangent: O): { tape: Tape; cotangents: Tensor[] } => {
     if (tape === undefined) {
       throw new ReferenceError(
         "pullback: it was called or disposed already; call vjp again",
@@ -95,27 +101,45 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
     }
     const cotangents = leaves(cotangent);
     checkCotangents(outputs, cotangents);
-    const running = tape;
+    return { tape, cotangents };
+  };
+  const pullback = (cotangent: O): I => {
+    const { tape: running, cotangents } = begin(cotangent);
     tape = undefined;
     const results = running.pullback(outputs, cotangents);
-    const scope = currentScope();
-    let position = 0;
-    return mapTree((x) => {
-      const result = results[position++];
-      if (result === undefined) return zerosLike(x);
-      if (scope !== undefined) result.moveTo(scope);
-      return result;
-    }, inputs as Tree) as unknown as I;
+    return arrange(inputs as Tree, results) as unknown as I;
   };
   return {
     value,
     pullback: Object.assign(pullback, {
+      first: (cotangent: O): I[0] => {
+        const { tape, cotangents } = begin(cotangent);
+        const [input] = inputs;
+        const positions = [...leaves(input).keys()];
+        const results = tape.pullbackTo(positions, outputs, cotangents);
+        return arrange(input, results);
+      },
       [Symbol.dispose]: (): void => {
         tape?.dispose();
         tape = undefined;
       },
     }),
   };
+}
+
+/** Cotangents in the structure of the inputs, zeros where there are none. */
+function arrange<T extends Tree>(
+  inputs: T,
+  cotangents: readonly (Tensor | undefined)[],
+): T {
+  const scope = currentScope();
+  let position = 0;
+  return mapTree((x) => {
+    const cotangent = cotangents[position++];
+    if (cotangent === undefined) return zerosLike(x);
+    if (scope !== undefined) cotangent.moveTo(scope);
+    return cotangent;
+  }, inputs);
 }
 
 /** Refuses what is no tree of tensors: numbers, promises, undefined, … */

@@ -24,6 +24,7 @@ import {
 } from "./expression.ts";
 import type { Dtype } from "./dtype.ts";
 import { createReferenceBackend } from "./reference/mod.ts";
+import { countLaunches } from "./launches.ts";
 import { Scope } from "./scope.ts";
 import { Account } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
@@ -87,10 +88,13 @@ export class Device {
   /** Whether creation sites are recorded. */
   readonly debug: boolean;
   #closed = false;
+  #launches = 0;
 
   /** Used by {@linkcode device}. */
   constructor(backend: Backend, debug = false) {
-    this.backend = backend;
+    this.backend = countLaunches(backend, () => {
+      this.#launches++;
+    });
     this.debug = debug;
   }
 
@@ -112,6 +116,11 @@ export class Device {
   /** How kernels are built: `portable`, `turbo`; `f32`, `f64`. */
   get mode(): string {
     return this.backend.mode;
+  }
+
+  /** Kernels launched since it was made. */
+  get launches(): number {
+    return this.#launches;
   }
 
   /** Memory in use. */

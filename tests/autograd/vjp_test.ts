@@ -241,3 +241,36 @@ Deno.test("a loop of gradients leaves nothing behind, without any dispose", asyn
   assert(await t.mul(losses[0], 2).item() > 0);
   cpu.close();
 });
+
+Deno.test("a pullback's first input alone, as often as wanted", async () => {
+  const cpu = await t.device("reference", { dtype: "f64" });
+  {
+    using _scope = cpu.scope();
+    const x = t.normal([3, 4], t.randomKey(0));
+    const weight = t.normal([4, 4], t.randomKey(1));
+    const f = (x: t.Tensor, weight: t.Tensor): t.Tensor =>
+      t.add(x, t.tanh(t.matmul(t.mul(x, 2), t.square(weight))));
+    const { pullback } = vjp(f, x, weight);
+    const cotangents = [2, 3].map((seed) =>
+      t.normal([3, 4], t.randomKey(seed))
+    );
+    const { launches } = cpu;
+    const alone = cotangents.map((w) => pullback.first(w));
+    const perCall = (cpu.launches - launches) / 2;
+    const [first] = pullback(cotangents[0]);
+    const complete = cpu.launches - launches - 2 * perCall;
+    assert(perCall < complete, `${perCall} launches, not below ${complete}`);
+    assertEquals(await alone[0].data(), await first.data());
+    const again = vjp(f, x, weight).pullback(cotangents[1])[0];
+    assertEquals(await alone[1].data(), await again.data());
+    assertThrows(() => pullback.first(first), ReferenceError, "was called");
+    const unrelated = vjp((_: t.Tensor, y: t.Tensor) => t.square(y), x, weight);
+    assertEquals(
+      await unrelated.pullback.first(weight).data(),
+      new Float64Array(12),
+    );
+    unrelated.pullback[Symbol.dispose]();
+  }
+  assertEquals(cpu.stats().liveBuffers, 0);
+  cpu.close();
+});
