@@ -5,7 +5,14 @@
  */
 
 import { FlagError, type Flags, readFlags } from "./arguments.ts";
+import {
+  benchGradients,
+  gradientsDefaults,
+  transitionDefaults,
+} from "./gradients.ts";
+import { benchGuess, guessDefaults } from "./guess.ts";
 import { benchMatmul, matmulDefaults } from "./matmul.ts";
+import { benchMgrit, mgritDefaults } from "./mgrit.ts";
 import { benchOps, opsDefaults } from "./ops.ts";
 import { benchStep, stepDefaults } from "./step.ts";
 
@@ -30,6 +37,26 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: "elementwise and reduction kernels, elements a second",
     defaults: opsDefaults,
     run: benchOps,
+  },
+  mgrit: {
+    about: "a block's training step: serial, multigrid, stacked multigrid",
+    defaults: mgritDefaults,
+    run: benchMgrit,
+  },
+  guess: {
+    about: "gradients of random blocks, by what multigrid starts from",
+    defaults: guessDefaults,
+    run: benchGuess,
+  },
+  gradients: {
+    about: "gradients while a GPT is trained with fixed iterations",
+    defaults: gradientsDefaults,
+    run: benchGradients,
+  },
+  transition: {
+    about: "the same, where the gradients stop being good enough",
+    defaults: transitionDefaults,
+    run: benchGradients,
   },
 };
 

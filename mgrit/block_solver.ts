@@ -10,10 +10,16 @@ import {
   empty,
   leaves,
   mapTree,
-  scope,
   type Tree,
 } from "../tensor/internal.ts";
 import {
+  assignParameters,
+  type LayerRow,
+  layersOf,
+  parametersOf,
+} from "./layer_row.ts";
+import {
+  type Chain,
   multigrid,
   type MultigridOptions,
   type Solution,
@@ -24,7 +30,15 @@ import {
   type OdeBlock,
   stepSize,
 } from "./ode_block.ts";
-import { adjointPropagator, forwardPropagator } from "./propagator.ts";
+import {
+  adjointPlace,
+  type Execution,
+  forwardPlace,
+  type PlaceOf,
+  rowPropagator,
+  type RowStep,
+} from "./row_propagator.ts";
+import { stackedTrees, stackStates } from "./stacked_states.ts";
 import { trees } from "./state_space.ts";
 
 /** A block with its parameters and context: all that a step depends on. */
@@ -35,43 +49,70 @@ export interface BlockProblem<X extends Tree, P extends Tree, C> {
   readonly parameters: P;
   /** What else the layers see; constant. */
   readonly context: C;
+  /** How the independent steps of a sweep are taken; default `sequential`. */
+  readonly execution?: Execution;
+  /** Whether residuals' norms are computed; default true. */
+  readonly measure?: boolean;
 }
 
-/** The way back through each layer of a final sweep. */
-export type LayerPullbacks<X extends Tree, P extends Tree> = Pullback<
-  [X, P],
-  X
->[];
+/** The ways back through rows of layers of a final sweep. */
+export class RowPullbacks<X extends Tree, P extends Tree>
+  implements Disposable {
+  #pullbacks = new Map<string, Pullback<[X, P], X>>();
 
-/** The parameters of layer n, as views. */
-export function layerOf<P extends Tree>(parameters: P, n: number): P {
-  return mapTree((leaf) =>
-    leaf.view(
-      leaf.shape.slice(1),
-      leaf.strides.slice(1),
-      leaf.offset + n * leaf.strides[0],
-    ), parameters);
+  /** Keeps the way back through a row. */
+  set(
+    { first, spacing, count }: LayerRow,
+    pullback: Pullback<[X, P], X>,
+  ): void {
+    this.#pullbacks.set(`${first} ${spacing} ${count}`, pullback);
+  }
+
+  /** The way back through a row, if it was computed as one. */
+  get({ first, spacing, count }: LayerRow): Pullback<[X, P], X> | undefined {
+    return this.#pullbacks.get(`${first} ${spacing} ${count}`);
+  }
+
+  /** Frees those that weren't called. */
+  [Symbol.dispose](): void {
+    for (const pullback of this.#pullbacks.values()) {
+      pullback[Symbol.dispose]();
+    }
+  }
 }
 
-/** Writes one layer's leaves into layer n of stacked ones. */
-export function assignLayer<P extends Tree>(
-  stacked: P,
-  n: number,
-  layer: P,
-): void {
-  const targets = leaves(layerOf(stacked, n));
-  leaves(layer).forEach((x, i) => x.device.assign(targets[i], x));
-}
-
-/** One step of `stride` · h with the parameters of a layer. */
-function layerStep<X extends Tree, P extends Tree, C>(
+/** One step of `stride` · h with the parameters of a row of layers. */
+function rowStep<X extends Tree, P extends Tree, C>(
   { block, context }: BlockProblem<X, P, C>,
-  layer: number,
+  row: LayerRow,
   stride: number,
 ): (x: X, parameters: P) => X {
   const h = stride * stepSize(block);
+  const layers = layersOf(row);
   return (x, parameters) =>
-    advance(block, x, parameters, h, { ...context, layers: [layer] });
+    advance(block, x, parameters, h, { ...context, layers });
+}
+
+/** The chain of a block in one direction. */
+function chainOf<X extends Tree, P extends Tree, C>(
+  { block, execution = "sequential", measure, parameters }: BlockProblem<
+    X,
+    P,
+    C
+  >,
+  placeOf: PlaceOf,
+  step: RowStep<X>,
+  finalStep: RowStep<X>,
+): Chain<X> {
+  const { device } = leaves(parameters)[0];
+  return {
+    steps: block.layers,
+    space: execution === "stacked" ? stackedTrees<X>() : trees<X>(),
+    propagator: rowPropagator(execution, placeOf, step),
+    finalPropagator: rowPropagator(execution, placeOf, finalStep),
+    launches: () => device.launches,
+    measure,
+  };
 }
 
 /**
@@ -85,36 +126,23 @@ export function solveForward<X extends Tree, P extends Tree, C>(
   problem: BlockProblem<X, P, C>,
   x: X,
   options: MultigridOptions<X>,
-  pullbacks?: LayerPullbacks<X, P>,
+  pullbacks?: RowPullbacks<X, P>,
 ): Solution<X> {
   const { block, parameters } = problem;
   assertStacked(parameters, block.layers);
-  const propagator = forwardPropagator<X>((state, layer, stride) =>
-    scope(() =>
-      layerStep(problem, layer, stride)(state, layerOf(parameters, layer))
-    )
-  );
-  const recording = forwardPropagator<X>((state, layer, stride) =>
-    scope(() => {
-      const { value, pullback } = vjp<[X, P], X>(
-        layerStep(problem, layer, stride),
-        state,
-        layerOf(parameters, layer),
-      );
-      pullbacks![layer] = pullback;
-      return value;
-    })
-  );
-  return multigrid(
-    {
-      steps: block.layers,
-      space: trees<X>(),
-      propagator,
-      finalPropagator: pullbacks === undefined ? propagator : recording,
-    },
-    x,
-    options,
-  );
+  const step: RowStep<X> = (state, row, stride) =>
+    rowStep(problem, row, stride)(state, parametersOf(parameters, row));
+  const recordedStep: RowStep<X> = (state, row, stride) => {
+    const { value, pullback } = vjp<[X, P], X>(
+      rowStep(problem, row, stride),
+      state,
+      parametersOf(parameters, row),
+    );
+    pullbacks?.set(row, pullback);
+    return value;
+  };
+  const finalStep = pullbacks === undefined ? step : recordedStep;
+  return multigrid(chainOf(problem, forwardPlace, step, finalStep), x, options);
 }
 
 /** What an adjoint solve found; all of it is the caller's to free. */
@@ -143,54 +171,49 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
   forward: Pick<Solution<X>, "inputs" | "states">,
   cotangent: X,
   options: MultigridOptions<X>,
-  pullbacks?: LayerPullbacks<X, P>,
+  pullbacks?: RowPullbacks<X, P>,
 ): AdjointSolution<X, P> {
   const { block, parameters } = problem;
   const gradient = mapTree(
     (leaf) => empty(leaf.device, leaf.dtype, leaf.shape, "solve"),
     parameters,
   );
-  const propagator = adjointPropagator<X>(
-    block.layers,
-    (w, layer, stride) =>
-      scope(() => {
-        const weights = layerOf(parameters, layer);
-        const { value, pullback } = vjp<[X], X>(
-          (x) => layerStep(problem, layer, stride)(x, weights),
-          (stride === 1 ? forward.inputs : forward.states)[layer],
-        );
-        dispose(value);
-        return pullback(w)[0];
-      }),
-  );
-  const pullbackOf = (layer: number): Pullback<[X, P], X> => {
-    if (pullbacks !== undefined) return pullbacks[layer];
+  const pointOf = (row: LayerRow, points: readonly X[]): X =>
+    row.count === 1
+      ? points[row.first]
+      : stackStates(layersOf(row).map((layer) => points[layer]));
+  const step: RowStep<X> = (w, row, stride, { index }) => {
+    const recorded = index === 0 ? pullbacks?.get(row) : undefined;
+    if (recorded !== undefined) return recorded.first(w);
+    const weights = parametersOf(parameters, row);
+    const { value, pullback } = vjp<[X], X>(
+      (x) => rowStep(problem, row, stride)(x, weights),
+      pointOf(row, index === 0 ? forward.inputs : forward.states),
+    );
+    dispose(value);
+    return pullback(w)[0];
+  };
+  const evaluated = (row: LayerRow): Pullback<[X, P], X> => {
     const { value, pullback } = vjp<[X, P], X>(
-      layerStep(problem, layer, 1),
-      forward.inputs[layer],
-      layerOf(parameters, layer),
+      rowStep(problem, row, 1),
+      pointOf(row, forward.inputs),
+      parametersOf(parameters, row),
     );
     dispose(value);
     return pullback;
   };
-  const finalPropagator = adjointPropagator<X>(
-    block.layers,
-    (w, layer) =>
-      scope(() => {
-        const [state, weights] = pullbackOf(layer)(w);
-        assignLayer(gradient, layer, weights);
-        return state;
-      }),
+  const finalStep: RowStep<X> = (w, row) => {
+    const pullback = pullbacks?.get(row) ?? evaluated(row);
+    const [state, weights] = pullback(w);
+    assignParameters(gradient, row, weights);
+    return state;
+  };
+  const chain = chainOf(
+    problem,
+    adjointPlace(block.layers),
+    step,
+    finalStep,
   );
-  const solution = multigrid(
-    {
-      steps: block.layers,
-      space: trees<X>(),
-      propagator,
-      finalPropagator,
-    },
-    cotangent,
-    options,
-  );
+  const solution = multigrid(chain, cotangent, options);
   return { ...solution, parameters: gradient };
 }

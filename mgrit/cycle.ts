@@ -5,68 +5,104 @@
  * @module
  */
 
-import type { Level } from "./hierarchy.ts";
+import { type Level, pointsFrom } from "./hierarchy.ts";
+import type { Cycle } from "./multigrid_options.ts";
 import {
   type Arithmetic,
-  coarsePoints,
+  changes,
   type Grid,
-  pointsFrom,
-  relaxC,
-  relaxF,
-  relaxPoints,
+  relax,
   stepTo,
   store,
 } from "./relaxation.ts";
+import type { Transfer } from "./state_space.ts";
+import type { Recorder } from "./sweep.ts";
 
 /** What a cycle works with. */
 export interface Multigrid<X> extends Arithmetic<X> {
   /** Finest first. */
   readonly levels: readonly Level[];
   /** ν of each level: FC-sweeps before the F-relaxation. */
-  readonly sweeps: readonly number[];
+  readonly fcSweeps: readonly number[];
+  /** ω of each level: weight of the C-relaxation. */
+  readonly weights: readonly number[];
+  /** How states of each level become states of the next, and back. */
+  readonly transfers: readonly Transfer<X>[];
+  /** Takes note of every sweep. */
+  readonly record: Recorder;
 }
 
 /**
- * One V-cycle from a level downwards: relax, restrict, solve the coarser
+ * One cycle from a level downwards: relax, restrict, solve the coarser
  * equations, correct the C-points. F-points are stale afterwards, until the
  * next F-relaxation.
+ *
+ * In an F-cycle the coarser equations are solved by an F-cycle and one V-cycle
+ * more.
  *
  * @param onResidual Sees the residual at the C-points, after relaxation and
  *   before correction.
  */
-export function vCycle<X>(
+export function runCycle<X>(
   multigrid: Multigrid<X>,
   grid: Grid<X>,
+  cycle: Cycle,
   onResidual?: (residual: readonly X[]) => void,
 ): void {
-  const { levels, sweeps } = multigrid;
+  const { levels, fcSweeps, record } = multigrid;
   const { index } = grid.level;
-  for (let sweep = 0; sweep < sweeps[index]; sweep++) {
+  for (let sweep = 0; sweep < fcSweeps[index]; sweep++) {
     relaxF(multigrid, grid);
     relaxC(multigrid, grid);
   }
   relaxF(multigrid, grid);
-  const residual = residualAtC(multigrid, grid);
-  onResidual?.(residual);
-  const coarse = restrict(multigrid, grid, residual, levels[index + 1]);
+  const residual = record("residual", index, () => {
+    const found = residualAtC(multigrid, grid);
+    onResidual?.(found);
+    return found;
+  });
+  const coarse = record(
+    "restriction",
+    index + 1,
+    () => restrict(multigrid, grid, residual, levels[index + 1]),
+  );
   if (index + 2 === levels.length) {
     solveCoarsest(multigrid, coarse);
   } else {
-    vCycle(multigrid, coarse);
+    runCycle(multigrid, coarse, cycle);
+    if (cycle === "F") runCycle(multigrid, coarse, "V");
     relaxF(multigrid, coarse);
   }
-  correct(multigrid, grid, coarse);
+  record("correction", index, () => correct(multigrid, grid, coarse));
+}
+
+/** F-relaxation: every interval marches from its C-point through its F-points. */
+function relaxF<X>(multigrid: Multigrid<X>, grid: Grid<X>): void {
+  const { index, finePoints } = grid.level;
+  multigrid.record(
+    "F-relaxation",
+    index,
+    () => relax(multigrid, grid, finePoints),
+  );
+}
+
+/** C-relaxation: every C-point but the first, from the point before it. */
+function relaxC<X>(multigrid: Multigrid<X>, grid: Grid<X>): void {
+  const { index, coarsePoints } = grid.level;
+  multigrid.record(
+    "C-relaxation",
+    index,
+    () => relax(multigrid, grid, coarsePoints, multigrid.weights[index]),
+  );
 }
 
 /** r = Φ(uᵢ₋₁) + fᵢ − uᵢ at the C-points i > 0; at F-points it is zero. */
 function residualAtC<X>(arithmetic: Arithmetic<X>, grid: Grid<X>): X[] {
-  const { space } = arithmetic;
-  const points = coarsePoints(grid.level);
-  return stepTo(arithmetic, grid, points).map((value, k) => {
-    const residual = space.axpy(-1, grid.u[points[k]], value);
-    space.dispose(value);
-    return residual;
-  });
+  const points = grid.level.coarsePoints;
+  const values = stepTo(arithmetic, grid, points);
+  const residual = changes(arithmetic, grid, points, values);
+  values.forEach(arithmetic.space.dispose);
+  return residual;
 }
 
 /** The coarser grid, and the C-points that it starts from. */
@@ -81,68 +117,73 @@ interface CoarseGrid<X> extends Grid<X> {
  * residual.
  */
 function restrict<X>(
-  { space, propagator }: Arithmetic<X>,
-  { level: { factor }, u }: Grid<X>,
+  { space, propagator, transfers }: Multigrid<X>,
+  { level: { index, coarsePoints }, u }: Grid<X>,
   residual: readonly X[],
   level: Level,
 ): CoarseGrid<X> {
-  const points = pointsFrom(0, level.steps, 1);
-  const v = points.map((j) => space.copy(u[j * factor]));
+  const transfer = transfers[index];
+  const v = transfer.restrict([0, ...coarsePoints].map((i) => u[i]));
+  const r = transfer.restrict(residual);
   const stepped = propagator(
     level,
-    points.slice(1).map((j) => ({ n: j - 1, from: v[j - 1] })),
+    r.map((_, n) => ({ n, from: v[n] })),
   );
-  const f = points.map((j) => {
-    if (j === 0) return v[0]; // no equation: the first state is given
-    const difference = space.axpy(-1, stepped[j - 1], v[j]);
-    const sum = space.axpy(1, residual[j - 1], difference);
-    [stepped[j - 1], residual[j - 1], difference].forEach(space.dispose);
-    return sum;
-  });
-  return { level, v, f, u: v.map(space.copy) };
+  const differences = space.axpy(-1, stepped, v.slice(1));
+  const sums = space.axpy(1, r, differences);
+  [...residual, ...r, ...stepped, ...differences].forEach(space.dispose);
+  // At point 0 there is no equation: the first state is given.
+  return { level, v, f: [v[0], ...sums], u: v.map(space.copy) };
 }
 
 /** The serial march: what remains sequential. */
-function solveCoarsest<X>(arithmetic: Arithmetic<X>, grid: Grid<X>): void {
-  for (const i of pointsFrom(1, grid.level.steps, 1)) {
-    relaxPoints(arithmetic, grid, [i]);
-  }
+function solveCoarsest<X>(multigrid: Multigrid<X>, grid: Grid<X>): void {
+  const { index, steps } = grid.level;
+  multigrid.record(
+    "coarse solve",
+    index,
+    () => relax(multigrid, grid, pointsFrom(1, steps, 1)),
+  );
 }
 
 /** u ← u + (coarse u − v) at the C-points. Frees the coarser grid. */
 function correct<X>(
-  { space }: Arithmetic<X>,
+  multigrid: Multigrid<X>,
   grid: Grid<X>,
   { u, v, f }: CoarseGrid<X>,
 ): void {
-  const points = coarsePoints(grid.level);
-  const values = points.map((i, k) => {
-    const correction = space.axpy(-1, v[k + 1], u[k + 1]);
-    const value = space.axpy(1, correction, grid.u[i]);
-    space.dispose(correction);
-    return value;
-  });
-  store(space, grid, points, values);
-  [...u, ...v, ...f.slice(1)].forEach(space.dispose);
+  const { space, transfers } = multigrid;
+  const { index, coarsePoints } = grid.level;
+  const coarse = space.axpy(-1, v.slice(1), u.slice(1));
+  const corrections = transfers[index].interpolate(coarse);
+  const old = coarsePoints.map((i) => grid.u[i]);
+  store(multigrid, grid, coarsePoints, space.axpy(1, corrections, old));
+  [...coarse, ...corrections, ...u, ...v, ...f.slice(1)].forEach(space.dispose);
 }
 
 /**
  * Nested iteration: the C-points of the finest level from a march on the
- * coarsest, with F-relaxation on the levels between. Reads the first state
- * only.
+ * coarsest, with F-relaxation on the levels between, and a V-cycle before it if
+ * wanted. Reads the first state only.
  */
-export function solveNested<X>(multigrid: Multigrid<X>, grid: Grid<X>): void {
-  const { space, levels } = multigrid;
-  const level = levels[grid.level.index + 1];
+export function solveNested<X>(
+  multigrid: Multigrid<X>,
+  grid: Grid<X>,
+  withCycles: boolean,
+): void {
+  const { space, levels, transfers } = multigrid;
+  const { index, coarsePoints } = grid.level;
+  const level = levels[index + 1];
   const coarse: Grid<X> = { level, u: new Array<X>(level.steps + 1) };
-  coarse.u[0] = space.copy(grid.u[0]);
-  if (level.index + 1 === levels.length) {
+  [coarse.u[0]] = transfers[index].restrict([grid.u[0]]);
+  if (index + 2 === levels.length) {
     solveCoarsest(multigrid, coarse);
   } else {
-    solveNested(multigrid, coarse);
+    solveNested(multigrid, coarse, withCycles);
+    if (withCycles) runCycle(multigrid, coarse, "V");
     relaxF(multigrid, coarse);
   }
-  // The coarse states change hands; only the first has a place already.
-  store(space, grid, coarsePoints(grid.level), coarse.u.slice(1));
-  space.dispose(coarse.u[0]);
+  const values = transfers[index].interpolate(coarse.u.slice(1));
+  store(multigrid, grid, coarsePoints, values);
+  coarse.u.forEach(space.dispose);
 }

@@ -12,7 +12,7 @@ import {
   scope,
   type Tree,
 } from "../tensor/internal.ts";
-import { assignLayer, layerOf } from "./block_solver.ts";
+import { assignParameters, parametersOf, singleLayer } from "./layer_row.ts";
 
 /** What gradients flow to. */
 export interface Inputs<X extends Tree, P extends Tree> {
@@ -58,7 +58,7 @@ export function marchOnly<X extends Tree, P extends Tree>(
     value: march(
       layers,
       x,
-      (n, state) => step(n)(state, layerOf(parameters, n)),
+      (n, state) => step(n)(state, parametersOf(parameters, singleLayer(n))),
     ),
     pullback: unneeded,
     release: () => {},
@@ -73,7 +73,7 @@ export function marchWithTapes<X extends Tree, P extends Tree>(
 ): March<X, P> {
   const pullbacks: ReturnType<typeof vjp<[X, P], X>>["pullback"][] = [];
   const value = march(layers, x, (n, state) => {
-    const layer = layerOf(parameters, n);
+    const layer = parametersOf(parameters, singleLayer(n));
     const { value, pullback } = vjp<[X, P], X>(step(n), state, layer);
     pullbacks.push(pullback);
     return value;
@@ -97,13 +97,13 @@ export function marchWithStates<X extends Tree, P extends Tree>(
     mapTree((leaf) => leaf.retain(), tree);
   const value = march(layers, x, (n, state) => {
     states.push(hold(state));
-    return step(n)(state, layerOf(parameters, n));
+    return step(n)(state, parametersOf(parameters, singleLayer(n)));
   });
   return {
     value,
     pullback: (cotangent) =>
       marchBack(layers, parameters, cotangent, (n, w) => {
-        const layer = layerOf(parameters, n);
+        const layer = parametersOf(parameters, singleLayer(n));
         const { value, pullback } = vjp<[X, P], X>(step(n), states[n], layer);
         dispose(value);
         return pullback(w);
@@ -127,7 +127,7 @@ function marchBack<X extends Tree, P extends Tree>(
   for (let n = layers - 1; n >= 0; n--) {
     const next = scope(() => {
       const [state, layer] = pull(n, w);
-      assignLayer(gradient, n, layer);
+      assignParameters(gradient, singleLayer(n), layer);
       return state;
     });
     if (n < layers - 1) dispose(w);

@@ -4,69 +4,27 @@
  * @module
  */
 
-import { type Multigrid, solveNested, vCycle } from "./cycle.ts";
+import { type Multigrid, runCycle, solveNested } from "./cycle.ts";
+import { hierarchy, ofLevel } from "./hierarchy.ts";
 import {
-  assertInteger,
-  type Coarsening,
-  hierarchy,
-  ofLevel,
-} from "./hierarchy.ts";
+  assertMultigridOptions,
+  fcSweepsOf,
+  type MultigridOptions,
+  type Tolerance,
+} from "./multigrid_options.ts";
 import type { Propagator } from "./propagator.ts";
 import {
   type Arithmetic,
-  coarsePoints,
+  changes,
   type Grid,
-  relaxC,
-  relaxF,
+  relax,
+  stepTo,
+  store,
 } from "./relaxation.ts";
-import type { Measurement, StateSpace } from "./state_space.ts";
+import type { Measurement, StateSpace, Transfer } from "./state_space.ts";
+import { recorder, type Sweep } from "./sweep.ts";
 
-/** F: F-relaxation. FCF: an FC-sweep before it. FCFCF: two. */
-export type Relaxation = "F" | "FCF" | "FCFCF";
-
-/**
- * What the C-points start from. `input`: the chain's first state, everywhere.
- * `zero`. `skip`: the first iteration is a march on the coarsest level instead
- * of a cycle (XBraid's skip of the first down-cycle) and has no residual. A
- * function: called once for each C-point but the first, with its index; the
- * solver owns what it returns.
- */
-export type Guess<X> = "input" | "zero" | "skip" | ((point: number) => X);
-
-/** When to stop before the last iteration: at the residual that meets one. */
-export interface Tolerance {
-  /** The residual's norm itself; 0 never stops. */
-  readonly absolute?: number;
-  /** Its ratio to the first measured one; 0 never stops. */
-  readonly relative?: number;
-}
-
-/** How a chain is solved. */
-export interface MultigridOptions<X> extends Coarsening {
-  /** Of each level but the coarsest; of a list, the last repeats. */
-  readonly relaxation: Relaxation | readonly Relaxation[];
-  /**
-   * K ≥ 0, at most: iterations before the final sweep. With 0 the guess goes
-   * straight to the final sweep. Without meaning if there is one level.
-   */
-  readonly iterations: number;
-  /** Where to start. */
-  readonly guess: Guess<X>;
-  /** Not if absent: all iterations are done. */
-  readonly tolerance?: Tolerance;
-}
-
-/**
- * Two levels with c = 4, F-relaxation on the finest and FCF below it, from the
- * chain's input.
- */
-export const defaultMultigrid: MultigridOptions<never> = {
-  levels: 2,
-  coarsening: 4,
-  relaxation: ["F", "FCF"],
-  iterations: 1,
-  guess: "input",
-};
+export type { Guess, MultigridOptions } from "./multigrid_options.ts";
 
 /** A chain of steps u₀ → u₁ → … → u_N. */
 export interface Chain<X> {
@@ -82,6 +40,18 @@ export interface Chain<X> {
    * `propagator`.
    */
   readonly finalPropagator?: Propagator<X>;
+  /**
+   * From each level to the next one, where states are smaller on coarser
+   * levels. Default, and for levels beyond the list: states stay as they are.
+   */
+  readonly transfers?: readonly Transfer<X>[];
+  /** Counts kernel launches, for {@linkcode Sweep}. */
+  readonly launches?: () => number;
+  /**
+   * Whether to compute the norms of residuals; default true. The rest of the
+   * solve doesn't need them, unless there is a tolerance.
+   */
+  readonly measure?: boolean;
 }
 
 /** What a solve found. The states are the caller's to free. */
@@ -94,17 +64,27 @@ export interface Solution<X> {
    */
   readonly inputs: readonly X[];
   /**
-   * The residual's norm in each iteration that was done: √(Σ ‖rᵢ‖²) over the C-points of
-   * the finest level, after the iteration's relaxation and before its
-   * correction. `null` for a skipped first cycle.
+   * The residual's norm in each iteration that was done: √(Σ ‖rᵢ‖²) over the
+   * C-points of the finest level, after the iteration's relaxation and before
+   * its correction. `null` for a skipped first cycle. Empty if the chain isn't
+   * measured.
    */
   readonly residuals: readonly (Measurement | null)[];
+  /**
+   * The same norm after the last correction: what the final C-relaxation
+   * changed. (PyMGRIT calls this the residual of the last iteration.) Absent
+   * with one level, and if the chain isn't measured.
+   */
+  readonly finalResidual?: Measurement;
+  /** What was done, in order. */
+  readonly sweeps: readonly Sweep[];
   /** Steps evaluated on each level. */
   readonly evaluations: readonly number[];
   /**
    * Iterations after which every C-point is exact whatever the coarse steps
-   * are: ⌈⌊N/c⌋ / (ν + 1)⌉, and one more with `skip`. Residuals from there on
-   * are rounding.
+   * are: ⌈M / (ν + 1)⌉ for M intervals between C-points (M if the C-relaxation
+   * is weighted), and one more with `skip`. Residuals from there on are
+   * rounding.
    */
   readonly exactIterations: number;
 }
@@ -119,8 +99,8 @@ export interface Solution<X> {
  *
  * @param first u₀; not freed.
  * @throws {RangeError} If an option is out of its range.
- * @throws {TypeError} If a tolerance is given and residuals can't be read at
- *   once.
+ * @throws {TypeError} If a tolerance is given and residuals aren't measured, or
+ *   can't be read at once; or if the guess is `previous`.
  *
  * @example Dahlquist's equation u' = −u with backward Euler
  * ```ts
@@ -138,12 +118,12 @@ export interface Solution<X> {
  *     u / (1 + 0.125 * stride)
  *   ),
  * };
- * const { states, residuals } = multigrid(chain, 1, {
+ * const { states, residuals, finalResidual } = multigrid(chain, 1, {
  *   ...defaultMultigrid,
  *   iterations: 4,
  * });
  * console.log(states[16], (8 / 9) ** 16); // equal to rounding
- * console.log(residuals); // falling
+ * console.log(residuals, finalResidual); // falling
  * ```
  */
 export function multigrid<X>(
@@ -152,71 +132,84 @@ export function multigrid<X>(
   options: MultigridOptions<X>,
 ): Solution<X> {
   const levels = hierarchy(chain.steps, options);
-  const sweeps = levels.map(({ index }) =>
-    sweepsOf(ofLevel(options.relaxation, index))
-  );
-  assertInteger(
-    "iterations",
-    options.iterations,
-    options.guess === "skip" ? 1 : 0,
-  );
-  assertTolerance(options.tolerance);
-  const { space } = chain;
-  const evaluations = levels.map(() => 0);
+  assertMultigridOptions(options);
+  const { space, finalPropagator = chain.propagator } = chain;
+  let steps = 0;
   const count =
-    (propagator: Propagator<X>): Propagator<X> => (level, steps) => {
-      evaluations[level.index] += steps.length;
-      return propagator(level, steps);
+    (propagator: Propagator<X>): Propagator<X> => (level, taken) => {
+      steps += taken.length;
+      return propagator(level, taken);
     };
+  const sweeps: Sweep[] = [];
+  const record = recorder(sweeps, () => steps, chain.launches ?? (() => 0));
+  const copies = (states: readonly X[]): X[] => states.map(space.copy);
   const solver: Multigrid<X> = {
     space,
     levels,
-    sweeps,
     propagator: count(chain.propagator),
-  };
-  const final: Arithmetic<X> = {
-    space,
-    propagator: count(chain.finalPropagator ?? chain.propagator),
+    fcSweeps: levels.map(({ index }) =>
+      fcSweepsOf(ofLevel(options.relaxation, index))
+    ),
+    weights: levels.map(({ index }) => ofLevel(options.weight ?? 1, index)),
+    transfers: levels.map(({ index }) =>
+      chain.transfers?.[index] ?? { restrict: copies, interpolate: copies }
+    ),
+    record,
   };
   const grid: Grid<X> = {
     level: levels[0],
     u: new Array<X>(chain.steps + 1),
   };
   grid.u[0] = space.copy(first);
-  const residuals = levels.length === 1 ? [] : iterate(solver, grid, options);
-  const inputs = finalSweep(final, grid);
+  const several = levels.length > 1;
+  const measure = several && chain.measure !== false;
+  const residuals = several ? iterate(solver, grid, options, measure) : [];
+  const final = { space, propagator: count(finalPropagator) };
+  const last = record("final sweep", 0, () => finalSweep(final, grid, measure));
   return {
     states: grid.u,
-    inputs,
+    ...last,
     residuals,
-    evaluations,
-    exactIterations: levels.length === 1
-      ? 0
-      : exactAfter(levels[1].steps, sweeps[0], options.guess === "skip"),
+    sweeps,
+    evaluations: levels.map(({ index }) => stepsOn(index, sweeps)),
+    exactIterations: several ? exactAfter(solver, options) : 0,
   };
 }
 
-/** Every cycle makes ν + 1 more C-points exact, from the left. */
-function exactAfter(intervals: number, sweeps: number, skip: boolean): number {
-  return Math.ceil(intervals / (sweeps + 1)) + (skip ? 1 : 0);
+function stepsOn(index: number, sweeps: readonly Sweep[]): number {
+  return sweeps.reduce(
+    (sum, { level, steps }) => level === index ? sum + steps : sum,
+    0,
+  );
+}
+
+/**
+ * Every cycle makes a C-point more exact, from the left, and each of its
+ * C-relaxations one more if it isn't weighted.
+ */
+function exactAfter<X>(
+  { levels, fcSweeps, weights }: Multigrid<X>,
+  { guess }: MultigridOptions<X>,
+): number {
+  const perCycle = weights[0] === 1 ? fcSweeps[0] + 1 : 1;
+  return Math.ceil(levels[1].steps / perCycle) + (guess === "skip" ? 1 : 0);
 }
 
 /** Iterations on the finest grid until its C-points are good enough. */
 function iterate<X>(
   solver: Multigrid<X>,
   grid: Grid<X>,
-  { iterations, guess, tolerance }: MultigridOptions<X>,
+  { iterations, guess, cycle = "V", tolerance }: MultigridOptions<X>,
+  measure: boolean,
 ): (Measurement | null)[] {
   const residuals: (Measurement | null)[] = [];
-  if (guess === "skip") {
-    solveNested(solver, grid);
-    residuals.push(null);
-  } else {
-    setGuess(solver.space, grid, guess);
-  }
-  while (residuals.length < iterations) {
-    vCycle(solver, grid, (residual) => {
-      residuals.push(solver.space.norm(residual));
+  const skip = guess === "skip";
+  if (skip || guess === "nested") solveNested(solver, grid, !skip);
+  else setGuess(solver.space, grid, guess);
+  if (skip && measure) residuals.push(null);
+  for (let k = skip ? 1 : 0; k < iterations; k++) {
+    runCycle(solver, grid, cycle, (residual) => {
+      if (measure) residuals.push(solver.space.norm(residual));
     });
     if (tolerance !== undefined && small(residuals, tolerance)) break;
   }
@@ -225,22 +218,34 @@ function iterate<X>(
 
 function setGuess<X>(
   space: StateSpace<X>,
-  { level, u }: Grid<X>,
-  guess: Exclude<Guess<X>, "skip">,
+  { level: { coarsePoints }, u }: Grid<X>,
+  guess: MultigridOptions<X>["guess"],
 ): void {
-  for (const i of coarsePoints(level)) {
-    if (guess === "input") u[i] = space.copy(u[0]);
-    else if (guess === "zero") u[i] = space.axpy(-1, u[0], u[0]);
-    else u[i] = guess(i);
+  const zero = guess === "zero" ? space.axpy(-1, [u[0]], [u[0]]) : [];
+  for (const i of coarsePoints) {
+    u[i] = typeof guess === "function" ? guess(i) : space.copy(zero[0] ?? u[0]);
   }
+  zero.forEach(space.dispose);
 }
 
-/** F-relaxation and C-relaxation; returns what was fed into each step. */
-function finalSweep<X>(arithmetic: Arithmetic<X>, grid: Grid<X>): X[] {
-  relaxF(arithmetic, grid);
-  const inputs = grid.u.slice(0, -1).map(arithmetic.space.copy);
-  relaxC(arithmetic, grid);
-  return inputs;
+/** F-relaxation and C-relaxation; tells what was fed into each step. */
+function finalSweep<X>(
+  arithmetic: Arithmetic<X>,
+  grid: Grid<X>,
+  measure: boolean,
+): Pick<Solution<X>, "inputs" | "finalResidual"> {
+  const { space } = arithmetic;
+  const { coarsePoints, finePoints } = grid.level;
+  relax(arithmetic, grid, finePoints);
+  const inputs = grid.u.slice(0, -1).map(space.copy);
+  const values = stepTo(arithmetic, grid, coarsePoints);
+  const residual = measure
+    ? changes(arithmetic, grid, coarsePoints, values)
+    : [];
+  const finalResidual = measure ? space.norm(residual) : undefined;
+  residual.forEach(space.dispose);
+  store(arithmetic, grid, coarsePoints, values);
+  return { inputs, ...(measure ? { finalResidual } : {}) };
 }
 
 function small(
@@ -251,27 +256,9 @@ function small(
   const first = residuals.find((residual) => residual !== null);
   if (typeof last !== "number" || typeof first !== "number") {
     throw new TypeError(
-      "multigrid: a tolerance needs a device whose values can be read at " +
-        "once; set the number of iterations instead",
+      "multigrid: a tolerance needs residuals that are measured and a device " +
+        "whose values can be read at once; set the number of iterations instead",
     );
   }
   return last <= absolute || last <= relative * first;
-}
-
-function sweepsOf(relaxation: Relaxation): number {
-  const sweeps = ["F", "FCF", "FCFCF"].indexOf(relaxation);
-  if (sweeps < 0) {
-    throw new RangeError(
-      `multigrid: relaxation ${relaxation} must be F, FCF or FCFCF`,
-    );
-  }
-  return sweeps;
-}
-
-function assertTolerance({ absolute = 0, relative = 0 }: Tolerance = {}): void {
-  if (!(absolute >= 0 && relative >= 0)) {
-    throw new RangeError(
-      `multigrid: tolerances ${absolute} and ${relative} must be ≥ 0`,
-    );
-  }
 }

@@ -29,8 +29,10 @@ export type LayerStep<X> = (x: X, layer: number, stride: number) => X;
 
 /** Forward in time, one step after the other. */
 export function forwardPropagator<X>(step: LayerStep<X>): Propagator<X> {
-  return ({ stride }, steps) =>
-    steps.map(({ n, from }) => step(from, n * stride, stride));
+  return ({ points }, steps) =>
+    steps.map(({ n, from }) =>
+      step(from, points[n], points[n + 1] - points[n])
+    );
 }
 
 /**
@@ -45,8 +47,8 @@ export function adjointPropagator<X>(
   layers: number,
   transposedStep: LayerStep<X>,
 ): Propagator<X> {
-  return ({ stride }, steps) =>
+  return ({ points }, steps) =>
     steps.map(({ n, from }) =>
-      transposedStep(from, layers - (n + 1) * stride, stride)
+      transposedStep(from, layers - points[n + 1], points[n + 1] - points[n])
     );
 }

@@ -29,16 +29,6 @@ export interface Arithmetic<X> {
   readonly propagator: Propagator<X>;
 }
 
-/** The points first, first + stride, … up to and including last. */
-export function pointsFrom(
-  first: number,
-  last: number,
-  stride: number,
-): number[] {
-  const count = Math.max(0, Math.floor((last - first) / stride) + 1);
-  return Array.from({ length: count }, (_, k) => first + k * stride);
-}
-
 /** Φ(uᵢ₋₁) + fᵢ at the points i. */
 export function stepTo<X>(
   { space, propagator }: Arithmetic<X>,
@@ -50,16 +40,24 @@ export function stepTo<X>(
     points.map((i) => ({ n: i - 1, from: u[i - 1] })),
   );
   if (f === undefined) return values;
-  return values.map((value, k) => {
-    const sum = space.axpy(1, f[points[k]], value);
-    space.dispose(value);
-    return sum;
-  });
+  const sums = space.axpy(1, points.map((i) => f[i]), values);
+  values.forEach(space.dispose);
+  return sums;
+}
+
+/** x − uᵢ for a state x at each of the points i. */
+export function changes<X>(
+  { space }: Arithmetic<X>,
+  { u }: Grid<X>,
+  points: readonly number[],
+  values: readonly X[],
+): X[] {
+  return space.axpy(-1, points.map((i) => u[i]), values);
 }
 
 /** Puts new states in their places. */
 export function store<X>(
-  space: StateSpace<X>,
+  { space }: Arithmetic<X>,
   { u }: Grid<X>,
   points: readonly number[],
   values: readonly X[],
@@ -70,34 +68,54 @@ export function store<X>(
   });
 }
 
-/** uᵢ ← Φ(uᵢ₋₁) + fᵢ at the points i, from what is now to their left. */
-export function relaxPoints<X>(
+/**
+ * uᵢ ← uᵢ + ω (Φ(uᵢ₋₁) + fᵢ − uᵢ) at some points, from left to right: runs of
+ * neighbours march, all runs abreast.
+ *
+ * @param points Ascending.
+ * @param weight ω; with 1, uᵢ needn't have a value before.
+ */
+export function relax<X>(
   arithmetic: Arithmetic<X>,
   grid: Grid<X>,
   points: readonly number[],
+  weight = 1,
 ): void {
-  if (points.length === 0) return;
-  const values = stepTo(arithmetic, grid, points);
-  store(arithmetic.space, grid, points, values);
-}
-
-/**
- * F-relaxation: every interval marches from its C-point through its F-points,
- * all intervals abreast.
- */
-export function relaxF<X>(arithmetic: Arithmetic<X>, grid: Grid<X>): void {
-  const { steps, factor } = grid.level;
-  for (let k = 1; k < factor; k++) {
-    relaxPoints(arithmetic, grid, pointsFrom(k, steps, factor));
+  for (const abreast of rounds(points)) {
+    const values = stepTo(arithmetic, grid, abreast);
+    store(
+      arithmetic,
+      grid,
+      abreast,
+      weight === 1
+        ? values
+        : weighted(arithmetic, grid, weight, abreast, values),
+    );
   }
 }
 
-/** C-relaxation: every C-point but the first, from the F-point before it. */
-export function relaxC<X>(arithmetic: Arithmetic<X>, grid: Grid<X>): void {
-  relaxPoints(arithmetic, grid, coarsePoints(grid.level));
+/** Every point one round after its left neighbour, if that is among them. */
+function rounds(points: readonly number[]): number[][] {
+  const result: number[][] = [];
+  let round = 0;
+  points.forEach((i, k) => {
+    round = points[k - 1] === i - 1 ? round + 1 : 0;
+    (result[round] ??= []).push(i);
+  });
+  return result;
 }
 
-/** The C-points after the first. */
-export function coarsePoints({ steps, factor }: Level): number[] {
-  return pointsFrom(factor, steps, factor);
+/** u + ω (x − u) for the states x; frees them. */
+function weighted<X>(
+  arithmetic: Arithmetic<X>,
+  grid: Grid<X>,
+  weight: number,
+  points: readonly number[],
+  values: readonly X[],
+): X[] {
+  const { space } = arithmetic;
+  const steps = changes(arithmetic, grid, points, values);
+  const blends = space.axpy(weight, steps, points.map((i) => grid.u[i]));
+  [...values, ...steps].forEach(space.dispose);
+  return blends;
 }

@@ -9,10 +9,11 @@ import { customVjp } from "../autograd/mod.ts";
 import { dispose, mapTree, scope, type Tree } from "../tensor/internal.ts";
 import {
   type BlockProblem,
-  type LayerPullbacks,
+  RowPullbacks,
   solveAdjoint,
   solveForward,
 } from "./block_solver.ts";
+import { hierarchy } from "./hierarchy.ts";
 import {
   type Inputs,
   type March,
@@ -28,11 +29,21 @@ import {
   type OdeBlock,
   stepSize,
 } from "./ode_block.ts";
+import type { Execution } from "./row_propagator.ts";
+import { keepInMemory, type SolveMemory, withMemory } from "./solve_memory.ts";
 
 /** What a solve by multigrid measured. */
 export type SolveReport =
   & { readonly direction: "forward" | "backward" }
-  & Pick<Solution<unknown>, "residuals" | "evaluations" | "exactIterations">;
+  & Pick<Solution<unknown>, typeof measurements[number]>;
+
+const measurements = [
+  "residuals",
+  "finalResidual",
+  "evaluations",
+  "exactIterations",
+  "sweeps",
+] as const;
 
 /** How a block is solved. */
 export interface SolveOptions<X = never> {
@@ -46,7 +57,17 @@ export interface SolveOptions<X = never> {
    * backpropagation.
    */
   readonly backward?: MultigridOptions<X>;
-  /** Hears of every pass, if one of them is by multigrid. */
+  /**
+   * How the independent steps of a sweep are taken: `sequential` (default) or
+   * `stacked`, as one batched call. Serial passes are always sequential.
+   */
+  readonly execution?: Execution;
+  /** Where the guess `previous` finds the states of the last call. */
+  readonly memory?: SolveMemory<X & Tree>;
+  /**
+   * Hears of every pass, if one of them is by multigrid. Residuals' norms are
+   * computed only if it is there.
+   */
   readonly onSolve?: (report: SolveReport) => void;
   /**
    * Keep only the states between layers and compute the layers again in the
@@ -57,8 +78,8 @@ export interface SolveOptions<X = never> {
 
 /**
  * Takes a state through the layers of a block: one after the other, or by
- * multigrid over the layers, each direction as its options say. Both are the same function
- * to rounding once multigrid has done enough iterations.
+ * multigrid over the layers, each direction as its options say. Both are the
+ * same function to rounding once multigrid has done enough iterations.
  *
  * @param block What is integrated.
  * @param x The state before the first layer.
@@ -128,20 +149,30 @@ function isMultigrid<X>(options: MultigridOptions<X> | undefined): boolean {
 function solveInParallel<X extends Tree, P extends Tree, C>(
   equation: Omit<BlockProblem<X, P, C>, "parameters">,
   { x, parameters }: Inputs<X, P>,
-  { forward = serial, backward = serial, remat, onSolve }: SolveOptions<X>,
+  options: SolveOptions<X>,
   needed: boolean,
 ): March<X, P> {
-  const problem = { ...equation, parameters };
-  const pullbacks: LayerPullbacks<X, P> | undefined = needed && !remat
-    ? []
+  const { forward = serial, backward = serial, memory, onSolve } = options;
+  const { execution } = options;
+  const measure = onSolve !== undefined;
+  const problem = { ...equation, parameters, execution, measure };
+  const { layers } = problem.block;
+  const pullbacks = needed && !options.remat &&
+      (execution !== "stacked" || sameRows(layers, forward, backward))
+    ? new RowPullbacks<X, P>()
     : undefined;
-  const release = (): void =>
-    pullbacks?.forEach((pullback) => pullback[Symbol.dispose]());
+  const release = (): void => pullbacks?.[Symbol.dispose]();
   try {
     return scope(() => {
-      const found = solveForward(problem, x, forward, pullbacks);
+      const found = solveForward(
+        problem,
+        x,
+        withMemory(forward, memory, "forward", x),
+        pullbacks,
+      );
+      keepInMemory(forward, memory, "forward", found.states);
       onSolve?.({ direction: "forward", ...measured(found) });
-      const value = found.states[problem.block.layers];
+      const value = found.states[layers];
       if (!needed) return { value, pullback: unneeded, release };
       const hold = (tree: X): X => mapTree((leaf) => leaf.retain(), tree);
       const inputs = found.inputs.map(hold);
@@ -154,12 +185,13 @@ function solveInParallel<X extends Tree, P extends Tree, C>(
               problem,
               { inputs, states },
               cotangent,
-              backward,
+              withMemory(backward, memory, "backward", cotangent),
               pullbacks,
             );
-            onSolve?.({ direction: "backward", ...measured(solution) });
             const { states: cotangents, parameters } = solution;
-            return { x: cotangents[problem.block.layers], parameters };
+            keepInMemory(backward, memory, "backward", cotangents);
+            onSolve?.({ direction: "backward", ...measured(solution) });
+            return { x: cotangents[layers], parameters };
           }),
         release: () => {
           release();
@@ -173,8 +205,27 @@ function solveInParallel<X extends Tree, P extends Tree, C>(
   }
 }
 
+/**
+ * Whether both directions' final sweeps compute the same rows of layers: where
+ * they don't, a stacked backward pass has no use for the forward's tapes.
+ */
+function sameRows<X>(
+  layers: number,
+  forward: MultigridOptions<X>,
+  backward: MultigridOptions<X>,
+): boolean {
+  const points = [forward, backward].map((options) => [
+    0,
+    ...hierarchy(layers, options)[0].coarsePoints,
+  ]);
+  const reversed = points[1].map((point) => layers - point).reverse();
+  return points[0].join() === reversed.join();
+}
+
 function measured(
-  { residuals, evaluations, exactIterations }: Solution<unknown>,
+  solution: Solution<unknown>,
 ): Omit<SolveReport, "direction"> {
-  return { residuals, evaluations, exactIterations };
+  return Object.fromEntries(
+    measurements.map((name) => [name, solution[name]]),
+  ) as Omit<SolveReport, "direction">;
 }

@@ -22,8 +22,8 @@ export type Measurement = number | Promise<number>;
  * values: no function changes one.
  */
 export interface StateSpace<X> {
-  /** a x + y, a new state. */
-  readonly axpy: (a: number, x: X, y: X) => X;
+  /** a xᵢ + yᵢ of all i at once, as new states: lists of equal length. */
+  readonly axpy: (a: number, xs: readonly X[], ys: readonly X[]) => X[];
   /** The same value, freed on its own. */
   readonly copy: (x: X) => X;
   /** √(Σ ‖xᵢ‖²): the 2-norm of states taken together, 0 of none. */
@@ -32,9 +32,21 @@ export interface StateSpace<X> {
   readonly dispose: (x: X) => void;
 }
 
+/**
+ * Between the states of one level and those of the next, where coarser levels
+ * have smaller states: a coarser mesh, a shorter sequence. Both functions are
+ * linear and return new states.
+ */
+export interface Transfer<X> {
+  /** States, and residuals, as they are on the next level. */
+  readonly restrict: (states: readonly X[]) => X[];
+  /** Corrections, and first guesses, as they are on this level. */
+  readonly interpolate: (states: readonly X[]) => X[];
+}
+
 /** Plain numbers. */
 export const numbers: StateSpace<number> = {
-  axpy: (a, x, y) => a * x + y,
+  axpy: (a, xs, ys) => xs.map((x, i) => a * x + ys[i]),
   copy: (x) => x,
   norm: (states) => Math.hypot(...states),
   dispose: () => {},
@@ -42,7 +54,8 @@ export const numbers: StateSpace<number> = {
 
 /** Vectors of plain numbers. */
 export const arrays: StateSpace<Float64Array> = {
-  axpy: (a, x, y) => x.map((value, i) => a * value + y[i]),
+  axpy: (a, xs, ys) =>
+    xs.map((x, i) => x.map((value, k) => a * value + ys[i][k])),
   copy: (x) => x.slice(),
   norm: (states) =>
     Math.sqrt(
@@ -59,7 +72,8 @@ const axpyTensors = fuse("axpy", (a, x, y) => e.add(e.mul(a, x), y));
 /** Tensors, and records and arrays of them; norms are over all leaves. */
 export function trees<X extends Tree>(): StateSpace<X> {
   return {
-    axpy: (a, x, y) => mapTree((s, t) => axpyTensors(a, s, t), x, y),
+    axpy: (a, xs, ys) =>
+      xs.map((x, i) => mapTree((s, t) => axpyTensors(a, s, t), x, ys[i])),
     copy: (x) => mapTree((s) => s.view(s.shape, s.strides, s.offset), x),
     norm: (states) => normOf(states.flatMap(leaves)),
     dispose,

@@ -1,0 +1,195 @@
+/**
+ * `deno task bench mgrit`: a training step of a block of transformer layers,
+ * forward and backward, by the serial march and by multigrid over the layers,
+ * one step after the other and stacked.
+ *
+ * @module
+ */
+
+import { valueAndGrad } from "../autograd/mod.ts";
+import {
+  defaultMultigrid,
+  type Execution,
+  type Guess,
+  type MultigridOptions,
+  residualBlock,
+  solve,
+  type SolveOptions,
+  type SolveReport,
+} from "../mgrit/mod.ts";
+import {
+  attentionBranch,
+  gptConfiguration,
+  initializeGpt,
+  type LayerParameters,
+  mlpBranch,
+} from "../models/mod.ts";
+import {
+  type Device,
+  device,
+  dispose,
+  normal,
+  randomKey,
+  square,
+  sum,
+  type Tensor,
+} from "../tensor/mod.ts";
+import { count, counts, FlagError, type Flags, list } from "./arguments.ts";
+import { printTable, type Row } from "./table.ts";
+import { median, pendingEvents } from "./timing.ts";
+
+/** Flags and their defaults. */
+export const mgritDefaults: Readonly<Record<string, string>> = {
+  layers: "16,32,64,128,256",
+  batch: "1,8",
+  dim: "64",
+  heads: "4",
+  seq: "32",
+  levels: "2",
+  coarsening: "4",
+  guess: "skip",
+  forward: "2",
+  backward: "1",
+  runs: "9",
+  threads: "1",
+};
+
+/** Steps before the clock counts, in which V8 optimizes the kernels. */
+const warmup = 3;
+
+/** The ways to take a training step. */
+const ways = ["serial", "sequential", "stacked"] as const;
+
+/** Runs the benchmark. */
+export async function benchMgrit(flags: Flags): Promise<void> {
+  const cpu = await device("wasm", { threads: count(flags, "threads") });
+  const rows: Row[] = [];
+  for (const batch of counts(flags, "batch")) {
+    for (const layers of counts(flags, "layers")) {
+      const measured = await measureBlock(cpu, flags, layers, batch);
+      rows.push(...measured);
+      if (flags.json) printTable(measured, true);
+    }
+  }
+  if (!flags.json) printTable(rows, false);
+  cpu.close();
+}
+
+/** Serial, sequential and stacked, in turns, so that all see the same noise. */
+async function measureBlock(
+  cpu: Device,
+  flags: Flags,
+  layers: number,
+  batch: number,
+): Promise<Row[]> {
+  const [dim, heads, seq, runs] = ["dim", "heads", "seq", "runs"]
+    .map((name) => count(flags, name));
+  const { block: parameters } = initializeGpt(
+    gptConfiguration({ vocabulary: 2, width: dim, heads, layers }),
+    0,
+  );
+  const block = residualBlock({
+    layers,
+    endTime: 1,
+    branches: [attentionBranch, mlpBranch],
+    discretization: "outer",
+  });
+  const context = {
+    heads,
+    causal: true,
+    epsilon: 1e-5,
+    gelu: "tanh",
+    firstLayer: 0,
+  } as const;
+  const x = normal([batch, seq, dim], randomKey(1));
+  const step = valueAndGrad((
+    given: { x: Tensor; parameters: LayerParameters },
+    options: SolveOptions<Tensor>,
+  ) => sum(square(solve(block, given.x, given.parameters, context, options))));
+  const options = { serial: {}, ...multigridWays(flags) };
+  const results = ways.map((way) => ({
+    way,
+    durations: [] as number[],
+    launches: 0,
+    peakBytes: 0,
+  }));
+  for (let run = 0; run < warmup + runs; run++) {
+    for (const result of results) {
+      const { liveBytes } = cpu.stats();
+      const { launches } = cpu;
+      cpu.resetPeak();
+      const start = performance.now();
+      const { value, gradient } = step({ x, parameters }, options[result.way]);
+      const duration = performance.now() - start;
+      result.launches = cpu.launches - launches;
+      result.peakBytes = cpu.stats().peakBytes - liveBytes;
+      dispose([value, gradient]);
+      if (run >= warmup) result.durations.push(duration);
+      await pendingEvents();
+    }
+  }
+  const work: number[] = [];
+  const { value, gradient } = step({ x, parameters }, {
+    ...options.sequential,
+    onSolve: (report) => work.push(workOf(report, layers)),
+  });
+  dispose([value, gradient, x, parameters]);
+  const predicted = (work[0] + work[1]) / (3 * layers);
+  const serial = median(results[0].durations);
+  return results.map(({ way, durations, launches, peakBytes }) => ({
+    layers,
+    batch,
+    way,
+    ms: median(durations),
+    "ms, best": Math.min(...durations),
+    "of serial": median(durations) / serial,
+    "by evaluations": way === "serial" ? 1 : predicted,
+    launches,
+    "peak MB": peakBytes / 1e6,
+    mode: cpu.mode,
+  }));
+}
+
+function multigridWays(
+  flags: Flags,
+): Record<Execution, SolveOptions<Tensor>> {
+  const guess = list(flags, "guess")[0] as Guess<never>;
+  const direction = (name: string): MultigridOptions<never> => ({
+    ...defaultMultigrid,
+    levels: count(flags, "levels"),
+    coarsening: count(flags, "coarsening"),
+    guess,
+    iterations: iterations(flags, name),
+  });
+  const options = {
+    forward: direction("forward"),
+    backward: direction("backward"),
+  };
+  return {
+    sequential: options,
+    stacked: { ...options, execution: "stacked" },
+  };
+}
+
+/** Iterations may be 0, where the guess goes straight to the final sweep. */
+function iterations({ text }: Flags, name: string): number {
+  const value = Number(text[name]);
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new FlagError(`bench: --${name} ${value} must be an integer ≥ 0`);
+}
+
+/**
+ * Work of a pass in forward evaluations of a layer: a vector-Jacobian product
+ * with the parameters counts 2, one of the state alone 1, and coarse adjoint
+ * steps evaluate their layer first.
+ */
+function workOf(
+  { direction, evaluations }: SolveReport,
+  layers: number,
+): number {
+  const [fine, ...coarse] = evaluations;
+  const coarser = coarse.reduce((sum, steps) => sum + steps, 0);
+  return direction === "forward"
+    ? fine + coarser
+    : 2 * layers + (fine - layers) + 2 * coarser;
+}

@@ -1,0 +1,55 @@
+/**
+ * Evenly spaced layers that one call computes: all first steps of the intervals
+ * of a sweep, say.
+ *
+ * @module
+ */
+
+import { leaves, mapTree, type Tensor, type Tree } from "../tensor/internal.ts";
+
+/** The layers first, first + spacing, … */
+export interface LayerRow {
+  /** The lowest. */
+  readonly first: number;
+  /** From one to the next, ≥ 1. */
+  readonly spacing: number;
+  /** How many, ≥ 1; a single one has no leading axis. */
+  readonly count: number;
+}
+
+/** One layer by itself. */
+export function singleLayer(layer: number): LayerRow {
+  return { first: layer, spacing: 1, count: 1 };
+}
+
+/** The indices of the layers. */
+export function layersOf({ first, spacing, count }: LayerRow): number[] {
+  return Array.from({ length: count }, (_, i) => first + i * spacing);
+}
+
+/** The parameters of a row of stacked ones, as views. */
+export function parametersOf<P extends Tree>(parameters: P, row: LayerRow): P {
+  return mapTree((leaf) => rowView(leaf, row), parameters);
+}
+
+function rowView(
+  leaf: Tensor,
+  { first, spacing, count }: LayerRow,
+): Tensor {
+  const [, ...shape] = leaf.shape;
+  const [stride, ...strides] = leaf.strides;
+  const offset = leaf.offset + first * stride;
+  return count === 1
+    ? leaf.view(shape, strides, offset)
+    : leaf.view([count, ...shape], [spacing * stride, ...strides], offset);
+}
+
+/** Writes parameters of a row into its place among stacked ones. */
+export function assignParameters<P extends Tree>(
+  stacked: P,
+  row: LayerRow,
+  parameters: P,
+): void {
+  const places = leaves(parametersOf(stacked, row));
+  leaves(parameters).forEach((x, i) => x.device.assign(places[i], x));
+}
