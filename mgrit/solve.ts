@@ -13,6 +13,7 @@ import {
   solveAdjoint,
   solveForward,
 } from "./block_solver.ts";
+import type { Direction } from "./control_options.ts";
 import { hierarchy } from "./hierarchy.ts";
 import {
   type Inputs,
@@ -31,11 +32,19 @@ import {
 } from "./ode_block.ts";
 import type { Execution } from "./row_propagator.ts";
 import { keepInMemory, type SolveMemory, withMemory } from "./solve_memory.ts";
+import { type Measurement, trees } from "./state_space.ts";
 
 /** What a solve by multigrid measured. */
-export type SolveReport =
-  & { readonly direction: "forward" | "backward" }
-  & Pick<Solution<unknown>, typeof measurements[number]>;
+export interface SolveReport
+  extends Pick<Solution<unknown>, typeof measurements[number]> {
+  /** Of the states or of their cotangents. */
+  readonly direction: Direction;
+  /**
+   * Norm of the states at the C-points, √(Σ ‖uᵢ‖²): what residuals are small or
+   * large against.
+   */
+  readonly scale: Measurement;
+}
 
 const measurements = [
   "residuals",
@@ -171,7 +180,7 @@ function solveInParallel<X extends Tree, P extends Tree, C>(
         pullbacks,
       );
       keepInMemory(forward, memory, "forward", found.states);
-      onSolve?.({ direction: "forward", ...measured(found) });
+      onSolve?.(reportOf("forward", found, forward));
       const value = found.states[layers];
       if (!needed) return { value, pullback: unneeded, release };
       const hold = (tree: X): X => mapTree((leaf) => leaf.retain(), tree);
@@ -190,7 +199,7 @@ function solveInParallel<X extends Tree, P extends Tree, C>(
             );
             const { states: cotangents, parameters } = solution;
             keepInMemory(backward, memory, "backward", cotangents);
-            onSolve?.({ direction: "backward", ...measured(solution) });
+            onSolve?.(reportOf("backward", solution, backward));
             return { x: cotangents[layers], parameters };
           }),
         release: () => {
@@ -222,10 +231,21 @@ function sameRows<X>(
   return points[0].join() === reversed.join();
 }
 
-function measured(
-  solution: Solution<unknown>,
-): Omit<SolveReport, "direction"> {
-  return Object.fromEntries(
-    measurements.map((name) => [name, solution[name]]),
-  ) as Omit<SolveReport, "direction">;
+/** What a pass tells of itself. */
+function reportOf<X extends Tree>(
+  direction: Direction,
+  solution: Solution<X>,
+  options: MultigridOptions<X>,
+): SolveReport {
+  const { states } = solution;
+  const [{ coarsePoints }] = hierarchy(states.length - 1, options);
+  const measured = measurements.map((name) => [name, solution[name]]);
+  return {
+    direction,
+    scale: trees<X>().norm(coarsePoints.map((point) => states[point])),
+    ...Object.fromEntries(measured) as Pick<
+      Solution<unknown>,
+      typeof measurements[number]
+    >,
+  };
 }

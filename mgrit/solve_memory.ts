@@ -5,6 +5,7 @@
  */
 
 import { dispose, leaves, mapTree, type Tree } from "../tensor/internal.ts";
+import type { Direction } from "./control_options.ts";
 import { hierarchy } from "./hierarchy.ts";
 import type { MultigridOptions } from "./multigrid.ts";
 
@@ -55,7 +56,7 @@ export class SolveMemory<X extends Tree> implements Disposable {
 
   /** Puts states in the place of earlier ones, which it frees; owns them. */
   remember(
-    direction: "forward" | "backward",
+    direction: Direction,
     states: RememberedStates<X> | undefined,
   ): void {
     this[direction]?.states.forEach(dispose);
@@ -74,7 +75,7 @@ export class SolveMemory<X extends Tree> implements Disposable {
 export function withMemory<X extends Tree>(
   options: MultigridOptions<X>,
   memory: SolveMemory<X> | undefined,
-  direction: "forward" | "backward",
+  direction: Direction,
   first: X,
 ): MultigridOptions<X> {
   if (options.guess !== "previous") return options;
@@ -108,7 +109,7 @@ function sameShapes<X extends Tree>(
 export function keepInMemory<X extends Tree>(
   options: MultigridOptions<X>,
   memory: SolveMemory<X> | undefined,
-  direction: "forward" | "backward",
+  direction: Direction,
   states: readonly X[],
 ): void {
   if (options.guess !== "previous" || memory === undefined) return;
