@@ -6,25 +6,25 @@
  */
 
 import { valueAndGrad } from "../autograd/mod.ts";
-import { batchSampler, type TokenSplit } from "../data/mod.ts";
-import type {
-  MultigridOptions,
-  SolveOptions,
-  SolveReport,
-} from "../mgrit/mod.ts";
+import type { TokenSplit } from "../data/mod.ts";
 import {
-  type GptConfiguration,
-  gptLoss,
-  type GptParameters,
-} from "../models/mod.ts";
-import { dispose, type Tensor, tensor } from "../tensor/mod.ts";
+  compareGradients,
+  type MultigridOptions,
+  probeIterations,
+  type SolveOptions,
+  type SolveReport,
+} from "../mgrit/mod.ts";
+import type { GptConfiguration, GptParameters } from "../models/mod.ts";
+import { dispose } from "../tensor/mod.ts";
+import { withEmbeddingScale } from "../train/embedding_scale.ts";
 import { adamW, cosineWarmup, gptDecay, gptTask } from "../train/mod.ts";
-import { gradientError } from "./gradient_error.ts";
 
 /** What is trained, and how. */
 export interface GradientTraining {
   readonly configuration: GptConfiguration;
   readonly split: TokenSplit;
+  /** Multiplies the embeddings at the beginning. */
+  readonly embeddingScale: number;
   /** c of multigrid's two levels. */
   readonly coarsening: number;
   /** Windows of a batch. */
@@ -80,35 +80,21 @@ export async function* trainAndMeasure(
 ): AsyncGenerator<Measured, void, void> {
   const { configuration, split, batch, seed } = training;
   const { steps, interval, warmup, total, learningRate } = training;
-  const shape = { batch, sequence: configuration.context };
-  const task = gptTask({
-    ...shape,
-    configuration,
-    tokens: split.train,
-    validation: split.validation,
-    seed,
-  });
-  const sampler = batchSampler(split.train, { ...shape, seed });
-  const lossOf = (
-    parameters: GptParameters,
-    number: number,
-    solver: SolveOptions,
-  ): Tensor => {
-    const { inputs, targets } = sampler.batch(number);
-    const rows = { shape: [shape.batch, shape.sequence] };
-    return gptLoss(
+  const task = withEmbeddingScale(
+    gptTask({
       configuration,
-      parameters,
-      tensor(inputs, rows),
-      tensor(targets, rows),
-      solver,
-    );
-  };
-  const lossAndGradient = valueAndGrad(lossOf);
+      tokens: split.train,
+      validation: split.validation,
+      batch,
+      seed,
+    }),
+    training.embeddingScale,
+  );
+  const lossAndGradient = valueAndGrad(task.loss);
   const gradientOf = (
     parameters: GptParameters,
     number: number,
-    solver: SolveOptions,
+    solver?: SolveOptions<never>,
   ): GptParameters => {
     const { value, gradient } = lossAndGradient(parameters, number, solver);
     value.dispose();
@@ -119,7 +105,7 @@ export async function* trainAndMeasure(
   let parameters = task.initialize();
   let state = optimizer.init(parameters);
   const use = multigrid === undefined
-    ? {}
+    ? undefined
     : solverOf(training.coarsening, multigrid);
   for (let number = 0; number <= steps; number++) {
     const gradient = gradientOf(parameters, number, use);
@@ -157,7 +143,7 @@ type Iterations = NonNullable<FixedSolver["multigrid"]>;
 function solverOf(
   coarsening: number,
   { guess, forward, backward }: Iterations,
-): SolveOptions {
+): SolveOptions<never> {
   const options = (iterations: number): MultigridOptions<never> => ({
     levels: 2,
     coarsening,
@@ -171,26 +157,25 @@ function solverOf(
 /** Compares the gradient with the exact one and that of doubled iterations. */
 async function look(
   gradient: GptParameters,
-  gradientOf: (solver: SolveOptions) => GptParameters,
+  gradientOf: (solver?: SolveOptions<never>) => GptParameters,
   coarsening: number,
   { guess, forward, backward }: Iterations,
 ): Promise<Omit<Measured, "batch">> {
-  const fewest = guess === "skip" ? 3 : 2; // for two residuals
   const reports: SolveReport[] = [];
-  const exact = gradientOf({});
+  const exact = gradientOf();
   const doubled = gradientOf({
     ...solverOf(coarsening, {
       guess,
-      forward: Math.max(fewest, 2 * forward),
-      backward: Math.max(fewest, 2 * backward),
+      forward: probeIterations(forward, guess),
+      backward: probeIterations(backward, guess),
     }),
     onSolve: (report) => reports.push(report),
   });
-  const { cosine, relativeError } = await gradientError(
+  const { cosine, relativeError } = await compareGradients(
     gradient.block,
     exact.block,
   );
-  const { cosine: doubledCosine } = await gradientError(
+  const { cosine: doubledCosine } = await compareGradients(
     gradient.block,
     doubled.block,
   );

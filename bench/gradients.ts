@@ -23,6 +23,7 @@ import {
   trainAndMeasure,
 } from "./gradient_training.ts";
 import { printTable, type Row } from "./table.ts";
+import { median } from "./timing.ts";
 
 /** Flags of `bench gradients` and their defaults. */
 export const gradientsDefaults: Readonly<Record<string, string>> = {
@@ -35,13 +36,16 @@ export const gradientsDefaults: Readonly<Record<string, string>> = {
   coarsening: "4",
   dim: "64",
   heads: "4",
+  head: "own",
+  "embedding-scale": "1",
   seq: "64",
   batch: "8",
   lr: "1e-3",
   warmup: "50",
   total: "500",
   steps: "300",
-  every: "50",
+  every: "25",
+  from: "100",
   seed: "0",
   threads: "2",
 };
@@ -55,47 +59,47 @@ export const transitionDefaults: Readonly<Record<string, string>> = {
   layers: "32",
   after: "0",
   "end-time": "1",
+  "embedding-scale": "5",
   lr: "3e-3",
-  every: "25",
 };
 
 /** Runs either benchmark. */
 export async function benchGradients(flags: Flags): Promise<void> {
   const number = (name: string): number => count(flags, name);
-  const solvers = list(flags, "solvers").map(toSolver);
-  const others = list(flags, "without-buffers").map(toSolver);
   const tokens = await tokenizeCorpus(await defaultCorpus(), byteTokenizer);
   const training = trainingOf(flags, splitTokens(tokens, 0.1));
   const { layers, before, after } = training.configuration;
-  const bare: GradientTraining = {
-    ...training,
-    configuration: gptConfiguration({
-      ...training.configuration,
-      before: 0,
-      after: 0,
-    }),
-  };
+  const bare = gptConfiguration({
+    ...training.configuration,
+    before: 0,
+    after: 0,
+  });
+  const runs = [
+    ...list(flags, "solvers").map((text) => ({
+      name: `${before} + ${layers} + ${after}`,
+      solver: toSolver(text),
+      training,
+    })),
+    ...list(flags, "without-buffers").map((text) => ({
+      name: `${layers}`,
+      solver: toSolver(text),
+      training: { ...training, configuration: bare },
+    })),
+  ];
   const cpu = await device("wasm", { threads: number("threads") });
   const summary: Row[] = [];
-  for (
-    const [name, solver, each] of [
-      ...solvers.map((solver) =>
-        [`${before} + ${layers} + ${after}`, solver, training] as const
-      ),
-      ...others.map((solver) => [`${layers}`, solver, bare] as const),
-    ]
-  ) {
+  for (const { name, solver, training } of runs) {
     const label = { layers: name, solver: solver.name };
     const measured: Measured[] = [];
     const begun = performance.now();
-    for await (const row of trainAndMeasure(each, solver)) {
+    for await (const row of trainAndMeasure(training, solver)) {
       measured.push(row);
       console.error(`${name} ${solver.name}: batch ${row.batch}`);
     }
     printTable(measured.map((row) => ({ ...label, ...row })), flags.json);
     summary.push({
       ...label,
-      ...summarize(measured),
+      ...summarize(measured, number("from")),
       seconds: Math.round((performance.now() - begun) / 1000),
     });
   }
@@ -122,7 +126,9 @@ function trainingOf(flags: Flags, split: TokenSplit): GradientTraining {
       layers: number("layers"),
       after: layersAt("after"),
       endTime: real("end-time"),
+      tied: isTied(flags),
     }),
+    embeddingScale: real("embedding-scale"),
     split,
     coarsening: number("coarsening"),
     batch: number("batch"),
@@ -133,6 +139,13 @@ function trainingOf(flags: Flags, split: TokenSplit): GradientTraining {
     interval: number("every"),
     seed: Number(flags.text.seed),
   };
+}
+
+function isTied({ text: { head } }: Flags): boolean {
+  if (head === "own" || head === "shared") return head === "shared";
+  throw new FlagError(
+    `bench: --head ${head} must be own or shared, with the embeddings`,
+  );
 }
 
 /** `serial`, or `GUESS:FORWARD/BACKWARD`. */
@@ -146,6 +159,12 @@ function toSolver(text: string): FixedSolver {
     );
   }
   const [, guess, forward, backward] = parts;
+  if (guess === "skip" && !(Number(forward) && Number(backward))) {
+    throw new FlagError(
+      `bench: solver ${text}: skip is the first iteration, so there must be ` +
+        `one in both directions`,
+    );
+  }
   return {
     name: `${guess} ${forward}/${backward}`,
     multigrid: {
@@ -156,13 +175,15 @@ function toSolver(text: string): FixedSolver {
   };
 }
 
-/** Over all batches that were looked at, and at the end. */
-function summarize(measured: readonly Measured[]): Row {
-  const cosines = measured.flatMap(({ cosine }) => cosine ?? []);
+/** Over the batches that were looked at from one on, and at the end. */
+function summarize(measured: readonly Measured[], from: number): Row {
+  const cosines = measured.flatMap(({ batch, cosine }) =>
+    batch < from ? [] : cosine ?? []
+  );
   return {
     ...(cosines.length > 0 && {
+      "median cosine": median(cosines),
       "smallest cosine": Math.min(...cosines),
-      "largest cosine": Math.max(...cosines),
     }),
     "validation loss": measured.at(-1)?.validation,
   };

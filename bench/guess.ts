@@ -7,6 +7,7 @@
 
 import { valueAndGrad } from "../autograd/mod.ts";
 import {
+  compareGradients,
   type MultigridOptions,
   type Relaxation,
   residualBlock,
@@ -33,7 +34,6 @@ import {
   zeros,
 } from "../tensor/mod.ts";
 import { count, type Flags } from "./arguments.ts";
-import { type GradientError, gradientError } from "./gradient_error.ts";
 import { printTable } from "./table.ts";
 import { median } from "./timing.ts";
 
@@ -86,12 +86,12 @@ function randomLayers(
 }
 
 /** How good gradients of one random block are, for each of some solves. */
-async function errorsOf(
+async function cosinesOf(
   flags: Flags,
   { weights, states }: typeof blocks[number],
   seed: number,
   solves: readonly SolveOptions[],
-): Promise<GradientError[]> {
+): Promise<number[]> {
   const number = (name: string): number => count(flags, name);
   const layers = number("layers");
   const width = number("dim");
@@ -121,11 +121,12 @@ async function errorsOf(
       return valueAndGrad(loss)(parameters).gradient;
     });
   const exact = gradientOf({});
-  const errors: GradientError[] = [];
+  const cosines: number[] = [];
   for (const options of solves) {
-    errors.push(await gradientError(gradientOf(options), exact));
+    const { cosine } = await compareGradients(gradientOf(options), exact);
+    cosines.push(cosine);
   }
-  return errors;
+  return cosines;
 }
 
 /** Runs the benchmark. */
@@ -148,18 +149,18 @@ export async function benchGuess(flags: Flags): Promise<void> {
   );
   const rows: Record<string, string | number>[] = [];
   for (const block of blocks) {
-    const drawn: GradientError[][] = [];
+    const drawn: number[][] = [];
     for (let seed = 0; seed < count(flags, "seeds"); seed++) {
       using _ = cpu.scope();
       const solves = settings.map((setting) => setting.solve);
-      drawn.push(await errorsOf(flags, block, seed, solves));
+      drawn.push(await cosinesOf(flags, block, seed, solves));
     }
     rows.push({
       "weight std": block.weights,
       "state std": block.states,
       ...Object.fromEntries(settings.map(({ name }, i) => [
         name,
-        median(drawn.map((errors) => errors[i].cosine)),
+        median(drawn.map((cosines) => cosines[i])),
       ])),
     });
   }

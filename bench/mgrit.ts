@@ -58,21 +58,30 @@ export const mgritDefaults: Readonly<Record<string, string>> = {
 const warmup = 3;
 
 /** The ways to take a training step. */
-const ways = ["serial", "sequential", "stacked"] as const;
+const executions = ["sequential", "stacked"] as const;
+const ways = ["serial", ...executions] as const;
 
 /** Runs the benchmark. */
 export async function benchMgrit(flags: Flags): Promise<void> {
   const cpu = await device("wasm", { threads: count(flags, "threads") });
-  const rows: Row[] = [];
+  const measured: Measured[] = [];
   for (const batch of counts(flags, "batch")) {
     for (const layers of counts(flags, "layers")) {
-      const measured = await measureBlock(cpu, flags, layers, batch);
-      rows.push(...measured);
-      if (flags.json) printTable(measured, true);
+      measured.push(await measureBlock(cpu, flags, layers, batch));
     }
   }
-  if (!flags.json) printTable(rows, false);
+  printTable(measured.flatMap(({ steps }) => steps), flags.json);
+  if (!flags.json) console.log("\nThe sweeps of the last block:");
+  printTable(measured.at(-1)!.sweeps, flags.json);
   cpu.close();
+}
+
+/** What was measured of a block. */
+interface Measured {
+  /** A row for each way. */
+  readonly steps: readonly Row[];
+  /** A row for each sweep of a step by multigrid. */
+  readonly sweeps: readonly Row[];
 }
 
 /** Serial, sequential and stacked, in turns, so that all see the same noise. */
@@ -81,7 +90,7 @@ async function measureBlock(
   flags: Flags,
   layers: number,
   batch: number,
-): Promise<Row[]> {
+): Promise<Measured> {
   const [dim, heads, seq, runs] = ["dim", "heads", "seq", "runs"]
     .map((name) => count(flags, name));
   const { block: parameters } = initializeGpt(
@@ -128,15 +137,19 @@ async function measureBlock(
       await pendingEvents();
     }
   }
-  const work: number[] = [];
-  const { value, gradient } = step({ x, parameters }, {
-    ...options.sequential,
-    onSolve: (report) => work.push(workOf(report, layers)),
+  const reports = executions.map((execution) => {
+    const reports: SolveReport[] = [];
+    const onSolve = (report: SolveReport): void => void reports.push(report);
+    const given = { x, parameters };
+    const { value, gradient } = step(given, { ...options[execution], onSolve });
+    dispose([value, gradient]);
+    return reports;
   });
-  dispose([value, gradient, x, parameters]);
+  dispose([x, parameters]);
+  const work = reports[0].map((report) => workOf(report, layers));
   const predicted = (work[0] + work[1]) / (3 * layers);
   const serial = median(results[0].durations);
-  return results.map(({ way, durations, launches, peakBytes }) => ({
+  const steps = results.map(({ way, durations, launches, peakBytes }) => ({
     layers,
     batch,
     way,
@@ -147,6 +160,26 @@ async function measureBlock(
     launches,
     "peak MB": peakBytes / 1e6,
     mode: cpu.mode,
+  }));
+  return { steps, sweeps: sweepRows(reports) };
+}
+
+/** The sweeps of both passes, sequential and stacked side by side. */
+function sweepRows(reports: readonly (readonly SolveReport[])[]): Row[] {
+  const [sequential, stacked] = reports.map((passes) =>
+    passes.flatMap(({ direction, sweeps }) =>
+      sweeps.map((sweep) => ({ direction, ...sweep }))
+    )
+  );
+  return sequential.map((sweep, i) => ({
+    pass: sweep.direction,
+    level: sweep.level,
+    sweep: sweep.kind,
+    "layers' steps": sweep.steps,
+    "sequential: ms": sweep.milliseconds,
+    launches: sweep.launches,
+    "stacked: ms": stacked[i].milliseconds,
+    "launches, stacked": stacked[i].launches,
   }));
 }
 

@@ -175,7 +175,7 @@ export function texts(
 }
 
 /** An option whose value is one of a few words. */
-export function choice<Word extends string | undefined>(
+export function choice<const Word extends string | undefined>(
   words: readonly Word[],
   description: Description<Word>,
 ): Option<Word> {
@@ -186,6 +186,43 @@ export function choice<Word extends string | undefined>(
     ...description,
     expected: words.join(" or "),
     accept: (json) => words.find((word) => word === json),
+  };
+}
+
+/**
+ * An option whose value is a list: `4,2` on the command line, `4` or `[4, 2]`
+ * in a file.
+ *
+ * @param item What each of its values is; only its range and its words count.
+ */
+export function list<
+  T,
+  List extends readonly T[] | undefined = readonly T[],
+>(
+  item: Option<T>,
+  { most = Infinity, ...description }: Description<List> & {
+    /** How many values it has at most. */
+    readonly most?: number;
+  },
+): Option<List> {
+  return {
+    ...base,
+    placeholder: `${item.placeholder},…`,
+    defaultText: description.default?.join(","),
+    ...description,
+    range: item.range,
+    expected: `${item.expected}, or ${
+      most === Infinity ? "several" : `up to ${most}`
+    } with commas between them`,
+    fromText: (text) =>
+      text.split(",").map((part) => item.fromText(part.trim())),
+    accept: (json) => {
+      const values = (Array.isArray(json) ? json : [json]).map(item.accept);
+      return values.length > 0 && values.length <= most &&
+          !values.includes(undefined)
+        ? values as unknown as List
+        : undefined;
+    },
   };
 }
 

@@ -1,17 +1,26 @@
 /**
  * The line that tells how a training run is getting on: rewritten in place in
- * a terminal, printed now and then elsewhere.
+ * a terminal, printed now and then elsewhere. What the solver's accuracy
+ * control finds and changes has lines of its own, above it.
  *
  * @module
  */
 
+import { type ControlState, directions } from "../mgrit/mod.ts";
 import type {
   EvaluationEvent,
+  ProbeEvent,
   StartEvent,
   StepEvent,
   TrainingEvent,
 } from "../train/event.ts";
-import { formatDuration } from "../train/report.ts";
+import { formatDuration } from "../train/report_format.ts";
+import {
+  probeWords,
+  ratioWords,
+  shortMode,
+  switchWords,
+} from "../train/report_words.ts";
 import { movingAverage, quantile } from "../train/smoothing.ts";
 
 /** Where progress is shown. */
@@ -47,6 +56,8 @@ export function createProgress(options: ProgressOptions): Progress {
   let start: StartEvent | undefined;
   let last: StepEvent | undefined;
   let evaluation: EvaluationEvent | undefined;
+  let probe: ProbeEvent | undefined;
+  let solverState: ControlState | undefined;
   let loss = NaN;
   let firstStep = { step: 0, time: 0 };
   let shown = -Infinity;
@@ -65,6 +76,8 @@ export function createProgress(options: ProgressOptions): Progress {
       validationLoss: evaluation?.loss,
       tokensPerSecond: tokensPerStep * 1000 / quantile(durations, 0.5),
       secondsLeft: secondsLeft(last.step, steps),
+      solver: solverState,
+      probe,
     });
     shown = now();
     if (columns === undefined) {
@@ -77,10 +90,18 @@ export function createProgress(options: ProgressOptions): Progress {
     }
   };
 
+  /** A line that stays, above the one that is rewritten. */
+  const tell = (line: string): void => {
+    write(columns === undefined ? `${line}\n` : `\r${line}\x1b[K\n`);
+    isOpen = false;
+    if (columns !== undefined) show();
+  };
+
   const update = (event: TrainingEvent): void => {
     switch (event.type) {
       case "start":
         start = event;
+        solverState = event.solver?.state;
         break;
       case "step": {
         const isFirst = last === undefined;
@@ -93,6 +114,20 @@ export function createProgress(options: ProgressOptions): Progress {
           ? plainMilliseconds
           : redrawMilliseconds;
         if (now() - shown >= pause) show();
+        break;
+      }
+      case "probe":
+        probe = event;
+        tell(`step ${count(event.step)}: probe: ${probeWords(event)}`);
+        break;
+      case "switch": {
+        const { step, direction, to } = event;
+        if (solverState !== undefined) {
+          solverState = { ...solverState, [direction]: to };
+        }
+        const found = probe?.step === step ? probe : undefined;
+        const words = switchWords(event, found, start?.solver?.control);
+        tell(`step ${count(step)}: switch: ${words}`);
         break;
       }
       case "evaluation":
@@ -125,6 +160,14 @@ export interface ProgressState {
   readonly tokensPerSecond: number;
   /** Time until the last step; NaN where nothing is known yet. */
   readonly secondsLeft: number;
+  /** How multigrid solves; absent where it doesn't. */
+  readonly solver: ControlState | undefined;
+  /** The newest probe of it. */
+  readonly probe: ProbeEvent | undefined;
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en");
 }
 
 /** Name and value of each part of the line, the most important first. */
@@ -133,13 +176,14 @@ function progressParts(
 ): (readonly [name: string, value: string, width: number])[] {
   const { step, steps, loss, validationLoss, tokensPerSecond, secondsLeft } =
     state;
-  const total = steps.toLocaleString("en");
-  const done = step.toLocaleString("en").padStart(total.length);
+  const { solver, probe } = state;
+  const total = count(steps);
+  const done = count(step).padStart(total.length);
   return [
     ["step", `${done}/${total}`, 0],
     ["loss", loss.toFixed(3), 6],
     ["validation", validationLoss?.toFixed(3) ?? "–", 6],
-    ["tokens/s", Math.round(tokensPerSecond).toLocaleString("en"), 7],
+    ["tokens/s", count(Math.round(tokensPerSecond)), 7],
     [
       "left",
       step === steps || !Number.isFinite(secondsLeft)
@@ -147,6 +191,16 @@ function progressParts(
         : formatDuration(secondsLeft),
       0,
     ],
+    ...(solver === undefined ? [] : [
+      ["mgrit", shortMode(solver), 0] as const,
+    ]),
+    ...(probe === undefined ? [] : [
+      [
+        "ρ",
+        directions.map((direction) => ratioWords(probe, direction)).join("/"),
+        0,
+      ] as const,
+    ]),
   ];
 }
 

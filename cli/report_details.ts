@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { ConfigurationRow, ReportDetails, Sample } from "../train/mod.ts";
+import type {
+  ConfigurationRow,
+  ReferenceRun,
+  ReportDetails,
+  Sample,
+} from "../train/mod.ts";
 import { flagName } from "./option.ts";
 import type { PreparedText } from "./prepare_text.ts";
 import { trainCommand, type TrainValues } from "./train_command.ts";
@@ -21,22 +26,26 @@ export interface Told {
   readonly machine: string;
   /** What the model wrote. */
   readonly samples: readonly Sample[];
+  /** The run to compare with. */
+  readonly reference: ReferenceRun | undefined;
 }
 
 /** The details of a report. */
 export function reportDetails(
-  { values, text, folder, machine, samples }: Told,
+  { values, text, folder, machine, samples, reference }: Told,
 ): ReportDetails {
   const { corpus, length } = text;
+  const layers = values.before + values.layers + values.after;
   return {
-    title: `A GPT of ${values.layers} layer${
-      values.layers === 1 ? "" : "s"
+    title: `A GPT of ${layers} layer${
+      layers === 1 ? "" : "s"
     } on ${corpus.name}`,
     machine,
     corpus: `${corpus.name}, ${formatBytes(corpus.byteLength)}`,
     bytesPerToken: corpus.byteLength / length,
     configuration: configurationRows(values),
     samples,
+    reference,
     commands: [
       [generateCall(folder), "Write more text"],
       [
@@ -56,7 +65,8 @@ function configurationRows(values: TrainValues): ConfigurationRow[] {
       return {
         section: option.section,
         name: flagName(name),
-        value: formatValue(value) ?? option.defaultText ?? "–",
+        value: formatValue(value, option.repeatable ? ", " : ",") ??
+          option.defaultText ?? "–",
         help: option.help,
         changed: JSON.stringify(value) !== JSON.stringify(option.default),
       };
@@ -64,9 +74,11 @@ function configurationRows(values: TrainValues): ConfigurationRow[] {
 }
 
 /** A value as one would type it; `undefined` where nothing is given. */
-function formatValue(value: unknown): string | undefined {
+function formatValue(value: unknown, separator: string): string | undefined {
   if (typeof value === "boolean") return value ? "yes" : "no";
-  const text = Array.isArray(value) ? value.join(", ") : String(value ?? "");
+  const text = Array.isArray(value)
+    ? value.join(separator)
+    : String(value ?? "");
   return text === "" ? undefined : text;
 }
 

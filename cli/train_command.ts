@@ -17,6 +17,7 @@ import {
   texts,
 } from "./option.ts";
 import type { Command } from "./parse.ts";
+import { solverOptions } from "./solver_options.ts";
 
 const options = {
   ...section("Text", {
@@ -48,6 +49,18 @@ const options = {
   }),
   ...section("Model", {
     layers: integer({ help: "Transformer layers", default: 4, least: 1 }),
+    before: integer({
+      help: "Layers in front of these that are always serial",
+      default: 0,
+      least: 0,
+    }),
+    after: integer({ help: "The same behind them", default: 0, least: 0 }),
+    endTime: number<number | undefined>({
+      help: "T: a layer adds T / layers times what it does by itself",
+      default: undefined,
+      defaultText: "as many as layers",
+      above: 0,
+    }),
     dim: integer({
       help: "Width of the states, a multiple of heads",
       default: 128,
@@ -115,6 +128,7 @@ const options = {
       most: 2 ** 32 - 1,
     }),
   }),
+  ...solverOptions,
   ...adjustable(
     section("Measuring and saving", {
       evaluateEvery: integer({
@@ -182,6 +196,11 @@ const options = {
         default: undefined,
         placeholder: "FILE",
       }),
+      reference: text<string | undefined>({
+        help: "A run, such as a serial one, whose losses the report shows too",
+        default: undefined,
+        placeholder: "RUN",
+      }),
       json: flag({
         help: "End with one line of JSON on stdout; progress goes to stderr",
       }),
@@ -205,6 +224,10 @@ export const trainCommand: Command<typeof options> = {
     [
       "deno task train --data book.txt --layers 6 --steps 3000",
       "trains a deeper one on a text of your own",
+    ],
+    [
+      "deno task train --layers 16 --levels 1,2 --probe-every 100",
+      "takes the backward pass by multigrid, and often looks how exact it is",
     ],
     ["deno task train --resume", "goes on with the newest run"],
   ],

@@ -5,7 +5,12 @@
  * @module
  */
 
-import { type Checkpoint, loadCheckpoint } from "../train/mod.ts";
+import {
+  type Checkpoint,
+  loadCheckpoint,
+  readMetrics,
+  type ReferenceRun,
+} from "../train/mod.ts";
 import { UsageError } from "./failure.ts";
 import { flagName } from "./option.ts";
 import {
@@ -15,6 +20,7 @@ import {
 } from "./parse.ts";
 import { isMissing } from "./path.ts";
 import { findRun, requireNoRun } from "./run_folder.ts";
+import { checkSolver } from "./solver_values.ts";
 import { trainCommand, type TrainValues } from "./train_command.ts";
 
 const { options } = trainCommand;
@@ -25,6 +31,8 @@ export interface TrainRequest {
   readonly values: TrainValues;
   /** What the run goes on from; `undefined` for a new one. */
   readonly resumed: { folder: string; checkpoint: Checkpoint } | undefined;
+  /** A run whose losses the report shows too. */
+  readonly reference: ReferenceRun | undefined;
 }
 
 /**
@@ -38,7 +46,8 @@ export async function readTrainRequest(
 ): Promise<TrainRequest> {
   const given = parseArguments(trainCommand, args);
   if (given.help) {
-    return { values: completeOptions(trainCommand, given), resumed: undefined };
+    const values = completeOptions(trainCommand, given);
+    return { values, resumed: undefined, reference: undefined };
   }
   const file = given.config === undefined
     ? {}
@@ -48,7 +57,8 @@ export async function readTrainRequest(
     const values = completeOptions(trainCommand, asked);
     checkCombination(values, asked);
     if (values.out !== undefined) await requireNoRun(values.out);
-    return { values, resumed: undefined };
+    const reference = await readReference(values);
+    return { values, resumed: undefined, reference };
   }
   if (asked.out !== undefined) {
     throw new UsageError(
@@ -66,7 +76,12 @@ export async function readTrainRequest(
     );
   }
   requireSame(folder, saved, asked);
-  const values = completeOptions(trainCommand, saved, asked);
+  const values = completeOptions(
+    trainCommand,
+    saved.solver === undefined ? allSerial : {},
+    saved,
+    asked,
+  );
   checkCombination(values, asked);
   const { step } = checkpoint.manifest.progress;
   if (values.steps <= step) {
@@ -75,8 +90,17 @@ export async function readTrainRequest(
         `to go on, give it more: --resume ${folder} --steps ${2 * step}`,
     );
   }
-  return { values, resumed: { folder, checkpoint } };
+  const reference = await readReference(values);
+  return { values, resumed: { folder, checkpoint }, reference };
 }
+
+/** What runs were like before they had options for it. */
+const allSerial: Partial<TrainValues> = {
+  solver: "serial",
+  before: 0,
+  after: 0,
+  endTime: undefined,
+};
 
 /** The options that a run keeps, for its checkpoints. */
 export function savedOptions(values: TrainValues): Partial<TrainValues> {
@@ -86,6 +110,15 @@ export function savedOptions(values: TrainValues): Partial<TrainValues> {
       value !== undefined
     ),
   );
+}
+
+async function readReference(
+  { reference }: TrainValues,
+): Promise<ReferenceRun | undefined> {
+  if (reference === undefined) return undefined;
+  const folder = await findRun("--reference", reference);
+  const name = folder.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!;
+  return { name, events: await readMetrics(folder) };
 }
 
 async function readConfiguration(
@@ -135,9 +168,10 @@ function requireSame(
 
 /** Refuses options that are right by themselves but not together. */
 function checkCombination(
-  { dim, heads, steps, warmup, tokenizer }: TrainValues,
+  values: TrainValues,
   asked: Partial<TrainValues>,
 ): void {
+  const { dim, heads, steps, warmup, tokenizer } = values;
   if (dim % heads !== 0) {
     const near = [Math.floor(dim / heads), Math.ceil(dim / heads)]
       .map((times) => times * heads).filter((width) => width > 0);
@@ -158,4 +192,5 @@ function checkCombination(
         `${tokenizer}`,
     );
   }
+  checkSolver(values, asked);
 }

@@ -26,7 +26,8 @@ import {
   trainingReport,
   type TrainingRun,
 } from "../train/mod.ts";
-import { formatDuration } from "../train/report.ts";
+import { formatDuration } from "../train/report_format.ts";
+import { solverWords } from "../train/report_words.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
 import { describeDevice } from "./open_device.ts";
 import { bold, faint, type Output, printable } from "./output.ts";
@@ -40,6 +41,7 @@ import {
 } from "./report_details.ts";
 import { claimRun } from "./run_claim.ts";
 import { damageNotes, newRunFolder } from "./run_folder.ts";
+import { trainingSolver } from "./solver_values.ts";
 import type { TrainValues } from "./train_command.ts";
 import {
   savedOptions,
@@ -82,7 +84,7 @@ interface Session {
 
 /** Trains, prints how it goes, and writes the report. */
 export async function trainAndTell(
-  { values, resumed }: TrainRequest,
+  { values, resumed, reference }: TrainRequest,
   text: PreparedText,
   device: Device,
   output: Output,
@@ -96,6 +98,9 @@ export async function trainAndTell(
       width: values.dim,
       heads: values.heads,
       layers: values.layers,
+      before: values.before,
+      after: values.after,
+      endTime: values.endTime ?? values.layers,
       tied: !values.untied,
     }),
     folder: resumed?.folder ?? values.out ??
@@ -155,6 +160,7 @@ export async function trainAndTell(
         folder,
         machine,
         samples,
+        reference,
       }),
     ),
   );
@@ -205,6 +211,7 @@ function startRun(
     checkpointInterval: values.saveEvery,
     keep: values.keep,
     resume,
+    solver: trainingSolver(values),
     settings: {
       options: savedOptions({
         ...values,
@@ -218,13 +225,14 @@ function startRun(
 
 function writeIntroduction(
   { values, text, folder, device, output }: Session,
-  { step, parameters, checkpoint = "", damaged }: StartEvent,
+  { step, parameters, checkpoint = "", damaged, solver }: StartEvent,
 ): void {
   const { corpus, tokenizer, length } = text;
-  const { layers, dim, heads } = values;
+  const { before, after, dim, heads } = values;
   for (const note of damageNotes(checkpoint, damaged)) {
     output.write(`Note: ${note}.\n`);
   }
+  const layers = [before, values.layers, after].filter((n) => n > 0);
   const lines = [
     [
       "text",
@@ -233,9 +241,10 @@ function writeIntroduction(
     ],
     [
       "model",
-      `GPT, layers ${layers}, width ${dim}, heads ${heads}: ` +
+      `GPT, layers ${layers.join(" + ")}, width ${dim}, heads ${heads}: ` +
       `${parameters.toLocaleString("en")} parameters`,
     ],
+    ["solver", solver === undefined ? "serial" : solverWords(solver)],
     ["device", describeDevice(device)],
     ["run", step === 0 ? folder : `${folder}, from step ${step} on`],
   ];

@@ -35,8 +35,15 @@ import { keepInMemory, type SolveMemory, withMemory } from "./solve_memory.ts";
 import { type Measurement, trees } from "./state_space.ts";
 
 /** What a solve by multigrid measured. */
-export interface SolveReport
-  extends Pick<Solution<unknown>, typeof measurements[number]> {
+export interface SolveReport extends
+  Pick<
+    Solution<unknown>,
+    | "residuals"
+    | "finalResidual"
+    | "evaluations"
+    | "exactIterations"
+    | "sweeps"
+  > {
   /** Of the states or of their cotangents. */
   readonly direction: Direction;
   /**
@@ -45,14 +52,6 @@ export interface SolveReport
    */
   readonly scale: Measurement;
 }
-
-const measurements = [
-  "residuals",
-  "finalResidual",
-  "evaluations",
-  "exactIterations",
-  "sweeps",
-] as const;
 
 /** How a block is solved. */
 export interface SolveOptions<X = never> {
@@ -237,15 +236,17 @@ function reportOf<X extends Tree>(
   solution: Solution<X>,
   options: MultigridOptions<X>,
 ): SolveReport {
-  const { states } = solution;
+  const { states, residuals, finalResidual, evaluations } = solution;
+  const { exactIterations, sweeps } = solution;
   const [{ coarsePoints }] = hierarchy(states.length - 1, options);
-  const measured = measurements.map((name) => [name, solution[name]]);
+  const scale = trees<X>().norm(coarsePoints.map((point) => states[point]));
   return {
     direction,
-    scale: trees<X>().norm(coarsePoints.map((point) => states[point])),
-    ...Object.fromEntries(measured) as Pick<
-      Solution<unknown>,
-      typeof measurements[number]
-    >,
+    residuals,
+    finalResidual,
+    scale,
+    evaluations,
+    exactIterations,
+    sweeps,
   };
 }

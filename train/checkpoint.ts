@@ -37,11 +37,13 @@ export interface ModelCheckpoint {
 export interface Checkpoint extends ModelCheckpoint {
   /** The optimizer's slots by their paths. */
   readonly optimizer: HostArrays;
+  /** What the block's next solve starts from, if it starts from anything. */
+  readonly memory?: HostArrays;
 }
 
 /** A checkpoint that is about to be written. */
 export interface CheckpointContents
-  extends Pick<Checkpoint, "parameters" | "optimizer"> {
+  extends Pick<Checkpoint, "parameters" | "optimizer" | "memory"> {
   /** What it says of itself; the rest is filled in. */
   readonly manifest: Omit<Manifest, "format" | "version" | "files">;
 }
@@ -56,6 +58,7 @@ export interface CheckpointPlace {
 
 const parameterFile = "parameters.safetensors";
 const optimizerFile = "optimizer.safetensors";
+const memoryFile = "memory.safetensors";
 const manifestFile = "manifest.json";
 const partial = /^\.step-\d+\.partial$/;
 
@@ -107,6 +110,9 @@ export async function saveCheckpoint(
   const contentsOf: Record<string, Uint8Array<ArrayBuffer>> = {
     [parameterFile]: writeSafetensors(contents.parameters),
     [optimizerFile]: writeSafetensors(contents.optimizer),
+    ...(contents.memory && {
+      [memoryFile]: writeSafetensors(contents.memory),
+    }),
   };
   const files: Record<string, Manifest["files"][string]> = {};
   for (const [file, bytes] of Object.entries(contentsOf)) {
@@ -185,7 +191,9 @@ export function loadCheckpoint(folder: string): Promise<Checkpoint> {
     const model = await readModel(path, damaged);
     const { manifest } = model;
     const optimizer = await readArrays(path, optimizerFile, manifest);
-    return { ...model, optimizer };
+    if (!(memoryFile in manifest.files)) return { ...model, optimizer };
+    const memory = await readArrays(path, memoryFile, manifest);
+    return { ...model, optimizer, memory };
   });
 }
 

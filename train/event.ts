@@ -5,6 +5,9 @@
  * @module
  */
 
+import type { ControlSwitch, Probe } from "../mgrit/mod.ts";
+import type { SolverDescription } from "./solver.ts";
+
 /** A run begins, or goes on after a checkpoint. */
 export interface StartEvent {
   /** Kind of event. */
@@ -21,6 +24,8 @@ export interface StartEvent {
   readonly checkpoint?: string;
   /** Newer checkpoints that are damaged, and how; usually none. */
   readonly damaged?: readonly string[];
+  /** How the block is solved, if not one layer after the other. */
+  readonly solver?: SolverDescription;
 }
 
 /** A training step is done. */
@@ -37,6 +42,27 @@ export interface StepEvent {
   readonly gradientNorm: number;
   /** Duration of the step in milliseconds. */
   readonly milliseconds: number;
+}
+
+/** The accuracy of multigrid was looked at; comes after the batch's step. */
+export interface ProbeEvent extends Probe {
+  /** Kind of event. */
+  readonly type: "probe";
+  /** Steps done. */
+  readonly step: number;
+  /**
+   * Duration in milliseconds of the solves that the probe alone needs; it is
+   * part of the step's.
+   */
+  readonly milliseconds: number;
+}
+
+/** A direction is solved otherwise from the next batch on. */
+export interface SwitchEvent extends ControlSwitch {
+  /** Kind of event. */
+  readonly type: "switch";
+  /** Steps done. */
+  readonly step: number;
 }
 
 /** The validation loss was measured. */
@@ -75,6 +101,8 @@ export interface StopEvent {
 export type TrainingEvent =
   | StartEvent
   | StepEvent
+  | ProbeEvent
+  | SwitchEvent
   | EvaluationEvent
   | CheckpointEvent
   | StopEvent;

@@ -112,9 +112,14 @@ export function gptTask(
     name: "gpt",
     tokensPerBatch: batch * sequence,
     initialize: () => initializeGpt(configuration, seed),
-    loss: (parameters, number) => {
+    block: {
+      layers: configuration.layers,
+      parameters: ({ block }) => block,
+    },
+    loss: (parameters, number, solver) => {
       const { inputs, targets } = batchTensors(sampler.batch(number));
       return gptLoss(configuration, parameters, inputs, targets, {
+        ...solver,
         dropout: dropout === 0
           ? undefined
           : { probability: dropout, seed, batch: number },

@@ -7,9 +7,11 @@
 
 import type {
   EvaluationEvent,
+  ProbeEvent,
   StartEvent,
   StepEvent,
   StopEvent,
+  SwitchEvent,
   TrainingEvent,
 } from "./event.ts";
 import { movingAverage, quantile } from "./smoothing.ts";
@@ -22,6 +24,10 @@ export interface History {
   readonly steps: readonly StepEvent[];
   /** Validation losses, in order. */
   readonly evaluations: readonly EvaluationEvent[];
+  /** Looks at multigrid's accuracy, in order. */
+  readonly probes: readonly ProbeEvent[];
+  /** What followed from them, in order. */
+  readonly switches: readonly SwitchEvent[];
   /** After which steps the run was taken up again. */
   readonly resumed: readonly number[];
   /** How the last session ended; `undefined` if it goes on, or broke off. */
@@ -37,14 +43,18 @@ export function history(events: Iterable<TrainingEvent>): History {
   let stop: StopEvent | undefined;
   let steps: StepEvent[] = [];
   let evaluations: EvaluationEvent[] = [];
+  let probes: ProbeEvent[] = [];
+  let switches: SwitchEvent[] = [];
   const resumed: number[] = [];
   for (const event of events) {
     switch (event.type) {
       case "start":
         start = event;
         stop = undefined;
-        steps = steps.filter(({ step }) => step <= event.step);
-        evaluations = evaluations.filter(({ step }) => step <= event.step);
+        steps = until(event.step, steps);
+        evaluations = until(event.step, evaluations);
+        probes = until(event.step, probes);
+        switches = until(event.step, switches);
         if (event.step > 0) resumed.push(event.step);
         break;
       case "step":
@@ -53,12 +63,22 @@ export function history(events: Iterable<TrainingEvent>): History {
       case "evaluation":
         evaluations.push(event);
         break;
+      case "probe":
+        probes.push(event);
+        break;
+      case "switch":
+        switches.push(event);
+        break;
       case "stop":
         stop = event;
         break;
     }
   }
-  return { start, steps, evaluations, resumed, stop };
+  return { start, steps, evaluations, probes, switches, resumed, stop };
+}
+
+function until<E extends TrainingEvent>(last: number, events: E[]): E[] {
+  return events.filter(({ step }) => step <= last);
 }
 
 /** The figures of a run that people ask for. */

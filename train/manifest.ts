@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ControlState } from "../mgrit/mod.ts";
 import type { JsonRecord } from "./task.ts";
 
 /** A checkpoint that can't be read or used; the message names the file. */
@@ -74,6 +75,8 @@ export interface Manifest {
     /** Updates done. */
     readonly step: number;
   };
+  /** How the block is solved now, if multigrid has a part in it. */
+  readonly solver?: ControlState;
   /** What the program that trains wants to know again. */
   readonly settings: JsonRecord;
   /** Where it ran; the same numbers come from the same kind of device only. */
@@ -131,5 +134,18 @@ export function parseManifest(path: string, text: string): Manifest {
   if (!Number.isInteger(step) || step! < 0) {
     fail(`has progress.step ${step}, which must be an integer ≥ 0`);
   }
+  const { solver } = manifest;
+  if (solver !== undefined && !isControlState(solver)) {
+    fail("has a solver without the state of forward and backward");
+  }
   return manifest as Manifest;
+}
+
+function isControlState(given: unknown): boolean {
+  const state = given as ControlState | null;
+  return [state?.forward, state?.backward].every((direction) =>
+    typeof direction?.serial === "boolean" &&
+    Number.isInteger(direction.iterations) &&
+    Number.isInteger(direction.misses)
+  );
 }

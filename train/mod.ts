@@ -33,6 +33,7 @@
 export * from "./event.ts";
 export * from "./task.ts";
 export * from "./train_options.ts";
+export * from "./solver.ts";
 export * from "./loop.ts";
 export * from "./gpt_task.ts";
 export * from "./non_finite.ts";
@@ -78,6 +79,7 @@ export * from "./gradient_clipping.ts";
 export { type History, history, summarize, type Summary } from "./history.ts";
 export {
   type ConfigurationRow,
+  type ReferenceRun,
   type ReportDetails,
   type Sample,
   trainingReport,

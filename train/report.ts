@@ -4,9 +4,18 @@
  * @module
  */
 
-import { lineChart, type Point } from "./chart.ts";
+import { lineChart, type Point, type Series } from "./chart.ts";
 import type { StepEvent, TrainingEvent } from "./event.ts";
 import { type History, history, summarize, type Summary } from "./history.ts";
+import {
+  count,
+  decimals,
+  escapeHtml,
+  formatDuration,
+  scientific,
+  short,
+} from "./report_format.ts";
+import { solverSection } from "./report_solver.ts";
 import { reportStyle } from "./report_style.ts";
 import { movingAverage, quantile } from "./smoothing.ts";
 
@@ -48,6 +57,16 @@ export interface ReportDetails {
   readonly samples: readonly Sample[];
   /** Commands to go on with, and what they do. */
   readonly commands: readonly (readonly [call: string, does: string])[];
+  /** Another run, whose losses are drawn beside; default none. */
+  readonly reference?: ReferenceRun;
+}
+
+/** A run to compare with. */
+export interface ReferenceRun {
+  /** What the legend calls it. */
+  readonly name: string;
+  /** Its events, of all sessions in order. */
+  readonly events: readonly TrainingEvent[];
 }
 
 /**
@@ -81,7 +100,8 @@ export function trainingReport(
   events: Iterable<TrainingEvent>,
   details: ReportDetails,
 ): string {
-  const run = history(events);
+  const all = [...events];
+  const run = history(all);
   const summary = summarize(run);
   const title = escapeHtml(details.title);
   return `<!doctype html>
@@ -100,11 +120,12 @@ ${figures(run, summary, details)}
 </header>
 <main>
 <h2>Loss</h2>
-${lossChart(run)}
+${lossChart(run, details)}
 <p class="unit">nats per token, by step</p>
 <div class="small-charts">
 ${smallCharts(run)}
 </div>
+${solverSection(all)}
 ${samples(details)}
 <h2>Timings</h2>
 ${timings(run, summary)}
@@ -115,55 +136,6 @@ ${commands(details)}
 </body>
 </html>
 `;
-}
-
-/**
- * A text with the characters replaced that mean something in HTML, or are
- * forbidden in it.
- */
-export function escapeHtml(text: string): string {
-  const names: Record<string, string> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "'": "&#39;",
-  };
-  return text
-    .replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD")
-    .replaceAll(/[&<>"']/g, (character) => names[character]);
-}
-
-/** A duration in words, such as `2 min 5 s`. */
-export function formatDuration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return "–";
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60
-    ? `${minutes} min ${whole % 60} s`
-    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-function count(value: number): string {
-  return Number.isFinite(value) ? Math.round(value).toLocaleString("en") : "–";
-}
-
-function decimals(value: number, digits: number): string {
-  return Number.isFinite(value) ? value.toFixed(digits) : "–";
-}
-
-/** Three digits that count. */
-function short(value: number): string {
-  return Number.isFinite(value)
-    ? value.toLocaleString("en", { maximumSignificantDigits: 3 })
-    : "–";
-}
-
-/** A learning rate or the like: `1e-3`, `2.5e-4`, `0`. */
-function scientific(value: number): string {
-  return value === 0 ? "0" : value.toExponential().replace("e+0", "");
 }
 
 function lead(
@@ -214,9 +186,29 @@ function figures(
   }</dl>`;
 }
 
-function lossChart({ steps, evaluations }: History): string {
+function smoothedLosses({ steps }: History): Point[] {
   const average = movingAverage();
-  const smoothed = steps.map(({ step, loss }): Point => [step, average(loss)]);
+  return steps.map(({ step, loss }) => [step, average(loss)]);
+}
+
+function referenceSeries({ reference }: ReportDetails): Series[] {
+  if (reference === undefined) return [];
+  const run = history(reference.events);
+  const name = escapeHtml(reference.name);
+  return [
+    { label: name, class: "reference", points: smoothedLosses(run) },
+    {
+      label: `${name}, validation`,
+      class: "reference faint",
+      dots: true,
+      points: run.evaluations.map(({ step, loss }) => [step, loss]),
+    },
+  ];
+}
+
+function lossChart(run: History, details: ReportDetails): string {
+  const { steps, evaluations } = run;
+  const smoothed = smoothedLosses(run);
   const ends = smoothed.length === 0
     ? ""
     : ` from ${decimals(smoothed[0][1], 2)} to ${
@@ -233,13 +225,14 @@ function lossChart({ steps, evaluations }: History): string {
           : `; the validation loss ends at ${decimals(last.loss, 2)}`
       }.`,
       unit: "step",
-      height: 340,
+      height: 320,
       format: short,
       series: [
         {
           class: "raw",
           points: steps.map(({ step, loss }) => [step, loss]),
         },
+        ...referenceSeries(details),
         { label: "training, smoothed", class: "train", points: smoothed },
         {
           label: "validation",

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { SolveOptions } from "../mgrit/mod.ts";
 import type { Tensor, Tree } from "../tensor/internal.ts";
 
 /** Plain data, as JSON holds it. */
@@ -24,9 +25,24 @@ export interface TrainingTask<P extends Tree> {
   /**
    * The mean loss of a training batch, one element, differentiable in the
    * parameters. Batches count from 0; they, dropout included, depend on nothing
-   * but the number.
+   * but the number. With a solver the block is solved so, without one layer
+   * after layer.
    */
-  readonly loss: (parameters: P, batch: number) => Tensor;
+  readonly loss: (
+    parameters: P,
+    batch: number,
+    solver?: SolveOptions<never>,
+  ) => Tensor;
+  /** The layers that a solver is for; default: there are none. */
+  readonly block?: {
+    /** N. */
+    readonly layers: number;
+    /**
+     * The block's part of the model's parameters, or of their gradient: every
+     * leaf has the layer as its first axis.
+     */
+    readonly parameters: (parameters: P) => Tree;
+  };
   /**
    * The mean loss on data that is not trained on, without dropout, over at most
    * that many batches; they are the same each time.

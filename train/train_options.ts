@@ -8,7 +8,12 @@ import type { TrainingNumbers } from "./manifest.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import { constant, type Schedule } from "./schedule.ts";
-import type { JsonRecord } from "./task.ts";
+import {
+  completeSolver,
+  type CompleteTrainingSolver,
+  type TrainingSolver,
+} from "./solver.ts";
+import type { JsonRecord, TrainingTask } from "./task.ts";
 
 /** How a task is trained. */
 export interface TrainOptions {
@@ -38,14 +43,20 @@ export interface TrainOptions {
   readonly resume?: boolean;
   /** For the manifest: what the program needs to make these options again. */
   readonly settings?: JsonRecord;
+  /**
+   * How the task's block is solved, and how accuracy is looked after; default:
+   * one layer after the other. Validation is always so.
+   */
+  readonly solver?: TrainingSolver;
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;
 }
 
 /** Options with their defaults filled in. */
 export type CompleteTrainOptions =
-  & Required<Omit<TrainOptions, "clipNorm" | "folder" | "signal">>
-  & Pick<TrainOptions, "clipNorm" | "folder" | "signal">;
+  & Required<Omit<TrainOptions, "clipNorm" | "folder" | "solver" | "signal">>
+  & Pick<TrainOptions, "clipNorm" | "folder" | "signal">
+  & { readonly solver?: CompleteTrainingSolver };
 
 /** What the numbers of a run are unless it says otherwise. */
 export const trainDefaults: Readonly<
@@ -73,15 +84,17 @@ export const trainDefaults: Readonly<
  */
 export function completeTrainOptions(
   options: TrainOptions,
-  hasValidation: boolean,
+  task: Pick<TrainingTask<never>, "name" | "block" | "validationLoss">,
 ): CompleteTrainOptions {
+  const { solver, ...given } = definedOnly(options);
   const complete: CompleteTrainOptions = {
     ...trainDefaults,
     schedule: constant(),
     patience: Infinity,
     resume: false,
     settings: {},
-    ...definedOnly(options),
+    ...given,
+    ...(solver && { solver: completeSolver(solver, task) }),
   };
   for (
     const name of [
@@ -101,7 +114,7 @@ export function completeTrainOptions(
   }
   if (patience !== Infinity) {
     requireNumber("train", "patience", patience, "an integer ≥ 1");
-    if (!hasValidation) {
+    if (task.validationLoss === undefined) {
       throw new TypeError(
         `train: patience ${patience} counts validation losses, but the task ` +
           `has no validation data; give it some, or leave patience out`,

@@ -35,6 +35,11 @@ Deno.test("arguments become values", () => {
     [["-h"], { help: true }],
     [["--device", "reference"], { device: "reference" }],
     [["--help"], { help: true }],
+    [["--levels", "2"], { levels: [2] }],
+    [["--levels", "1,2"], { levels: [1, 2] }],
+    [["--coarsening=4, 2,2"], { coarsening: [4, 2, 2] }],
+    [["--relaxation", "F,FCF"], { relaxation: ["F", "FCF"] }],
+    [["--guess", "skip", "--way-back", ".5"], { guess: "skip", wayBack: 0.5 }],
   ];
   for (const [args, expected] of cases) {
     assertEquals<unknown>(parseArguments(trainCommand, args), expected);
@@ -75,6 +80,20 @@ Deno.test("wrong arguments are refused with a line that helps", () => {
     [["--threads", "65"], "--threads 65: expected an integer from 1 to 64"],
     [["--device", "gpu"], "--device gpu: expected wasm or reference"],
     [["--data="], "--data needs a value"],
+    [["--levels"], "--levels needs a value: expected an integer ≥ 1"],
+    [["--levels="], "--levels needs a value"],
+    [["--levels", "1,2,3"], "an integer ≥ 1, or up to 2 with commas between"],
+    [["--levels", "0"], "--levels 0: expected an integer ≥ 1"],
+    [["--coarsening", "4,1"], "--coarsening 4,1: expected an integer ≥ 2"],
+    [["--coarsening", "4,"], "≥ 2, or several with commas between them"],
+    [["--relaxation", "FC"], "expected F or FCF or FCFCF, or several"],
+    [["--solver", "multigrid"], "expected mgrit or serial"],
+    [["--cycle", "W"], "--cycle W: expected V or F"],
+    [["--guess", "last"], "--guess last: expected input or zero or skip"],
+    [["--smallest-cosine", "2"], "expected a number from -1 to 1"],
+    [["--largest-ratio", "0"], "--largest-ratio 0: expected a number > 0"],
+    [["--most-iterations", "0"], "expected an integer ≥ 1"],
+    [["--end-time", "0"], "--end-time 0: expected a number > 0"],
     [["book.txt"], 'unexpected argument "book.txt": did you mean --data'],
   ];
   for (const [args, message] of cases) {
@@ -94,6 +113,10 @@ Deno.test("a configuration file says what the command line says", () => {
     parse('{"layers": 8, "weight-decay": 0, "data": "a", "json": true}'),
     { layers: 8, weightDecay: 0, data: ["a"], json: true },
   );
+  assertEquals<unknown>(
+    parse('{"levels": [1, 2], "coarsening": 4, "relaxation": ["F"]}'),
+    { levels: [1, 2], coarsening: [4], relaxation: ["F"] },
+  );
   const wrong: [string, string][] = [
     ["{", "file.json isn't JSON"],
     ["[]", "file.json: expected a JSON object"],
@@ -102,6 +125,8 @@ Deno.test("a configuration file says what the command line says", () => {
     ['{"layers": "8"}', '"layers": "8": expected an integer ≥ 1'],
     ['{"json": "yes"}', '"json": "yes": expected true or false'],
     ['{"data": [3]}', '"data": [3]: expected a text or a list of texts'],
+    ['{"levels": "1,2"}', '"levels": "1,2": expected an integer ≥ 1, or up'],
+    ['{"levels": []}', '"levels": []: expected an integer ≥ 1, or up to 2'],
     ['{"config": "x.json"}', '"config" can\'t stand in a file'],
   ];
   for (const [text, message] of wrong) {

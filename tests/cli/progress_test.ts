@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { createProgress } from "../../cli/progress.ts";
+import { completeControl } from "../../mgrit/mod.ts";
 import type { TrainingEvent } from "../../train/event.ts";
 
 /** Clears the line from the cursor on. */
@@ -88,4 +89,136 @@ Deno.test("elsewhere there are plain lines now and then", () => {
     assert(line.endsWith("\n") && !hasControls(line.slice(0, -1)), line);
   }
   assert(lines[1].startsWith("step 100/200   loss  2.000   validation  2.500"));
+});
+
+/** What is written for a probe and what follows from it. */
+function solverLines(columns: number | undefined): string {
+  let text = "";
+  const progress = createProgress({
+    write: (piece) => text += piece,
+    columns: columns === undefined ? undefined : () => columns,
+    colours: false,
+    now: () => 0,
+  });
+  const direction = (iterations: number, serial = false) => ({
+    serial,
+    iterations,
+    misses: 0,
+  });
+  const multigrid = {
+    levels: 2,
+    coarsening: 4,
+    relaxation: "F",
+    iterations: 1,
+    guess: "input",
+  } as const;
+  const probe = (iterations: number, ratio?: number) => ({
+    iterations,
+    residuals: [1, 0.5],
+    finalResidual: 0.1,
+    exactIterations: 8,
+    ratio,
+    sweeps: [],
+  });
+  const step = (step: number): TrainingEvent => ({
+    type: "step",
+    step,
+    loss: 2,
+    learningRate: 1,
+    gradientNorm: 1,
+    milliseconds: 50,
+  });
+  const events: TrainingEvent[] = [
+    {
+      type: "start",
+      step: 0,
+      steps: 1200,
+      parameters: 1,
+      tokensPerStep: 100,
+      solver: {
+        layers: 32,
+        forward: { ...multigrid, iterations: 2 },
+        backward: multigrid,
+        execution: "sequential",
+        control: completeControl({ wayBack: 0.5 }),
+        state: { forward: direction(2), backward: direction(1) },
+      },
+    },
+    step(1),
+    {
+      type: "probe",
+      step: 1001,
+      forward: probe(4, 1.25),
+      backward: probe(2),
+      gradient: {
+        relativeError: 0.5,
+        cosine: 0.87,
+        layers: { relativeError: [0.5], cosine: [0.87] },
+      },
+      milliseconds: 1,
+    },
+    {
+      type: "switch",
+      step: 1001,
+      direction: "forward",
+      from: direction(2),
+      to: direction(2, true),
+      reason: "ratio",
+    },
+    {
+      type: "switch",
+      step: 1001,
+      direction: "backward",
+      from: direction(1),
+      to: direction(2),
+      reason: "gradient",
+    },
+    {
+      type: "switch",
+      step: 1100,
+      direction: "forward",
+      from: direction(2, true),
+      to: direction(2),
+      reason: "recovered",
+    },
+    {
+      type: "switch",
+      step: 1101,
+      direction: "backward",
+      from: direction(2),
+      to: direction(2, true),
+      reason: "non-finite",
+    },
+    { type: "evaluation", step: 1101, loss: 2.5, best: true },
+  ];
+  for (const event of events) progress.update(event);
+  progress.end();
+  return text;
+}
+
+const told = [
+  "step 1,001: probe: ρ 1.25 forward, – backward; gradient cosine 0.87, " +
+  "error 50 %",
+  "step 1,001: switch: forward 2 iterations → serial (ρ 1.25 ≥ 1)",
+  "step 1,001: switch: backward 1 → 2 iterations (gradient cosine 0.87 < 0.9)",
+  "step 1,100: switch: forward serial → 2 iterations (ρ < 0.5)",
+  "step 1,101: switch: backward 2 iterations → serial (numbers that aren't " +
+  "finite)",
+];
+
+Deno.test("probes and switches have lines, and the mode a place in each", () => {
+  const lines = solverLines(undefined).trimEnd().split("\n");
+  assertEquals(lines.slice(1, -1), told);
+  assert(lines[0].endsWith("   mgrit 2/1"), lines[0]);
+  assert(lines.at(-1)!.endsWith("   mgrit 2/serial   ρ 1.25/–"), lines.at(-1));
+});
+
+Deno.test("in a terminal those lines stay above the one that is rewritten", () => {
+  const lines = solverLines(120).split("\n");
+  // Each replaces the line in place, which is written anew below it.
+  assertEquals(
+    lines.slice(0, -2).map((line) => line.split("\r").at(-1)),
+    told.map((line) => line + clear),
+  );
+  assert(lines.at(-2)!.includes("mgrit 2/serial"), lines.at(-2));
 });

@@ -18,7 +18,7 @@ import {
 /** Settings in the order of the published tables. */
 export function settings<X>(
   levels: number,
-  coarsening: number,
+  coarsening: number | readonly number[],
   relaxation: readonly Relaxation[],
   iterations: number,
   guess: Guess<X>,

@@ -146,27 +146,41 @@ Deno.test("an encoder and a decoder in one chain, with inexact gradients", async
     -2.567313658069484e-1,
   ]);
 
-  const zero = forward(settings(4, "zero"));
+  // Four intervals: exact after as many iterations, and one more with skip.
+  const zero = forward(settings(6, "zero"));
   near(zero.residuals, [
     1.560729168873,
     6.014727640812e-1,
     1.435395015028e-1,
     5.403240042585e-3,
+    0,
+    0,
   ]);
-  const skipped = forward(settings(5, "skip"));
+  const skipped = forward(settings(6, "skip"));
   near(skipped.residuals, [
     null,
     5.625750500056e-1,
     1.838362707943e-1,
     4.098875178583e-2,
     1.519463560652e-3,
+    0,
   ]);
-  const adjoint = await backward(problem, exact, settings(4, "zero"));
+  const adjoint = await backward(problem, zero, settings(5, "zero"));
   near(adjoint.residuals, [
     2.815520703923,
     7.182028855004e-1,
     7.121499219385e-2,
     3.299463959558e-4,
+    0,
+  ]);
+  const skippedAdjoint = await backward(problem, skipped, settings(6, "skip"));
+  near(skippedAdjoint.residuals, [
+    null,
+    8.043212354066e-1,
+    7.168309851987e-2,
+    3.212993222772e-2,
+    1.473096602888e-3,
+    0,
   ]);
 
   const two = forward(settings(2, "skip"));
@@ -196,6 +210,48 @@ Deno.test("an encoder and a decoder in one chain, with inexact gradients", async
   near(errors(better.gradient), [0.1290974211752, 0.992058079526]);
   const best = await backward(problem, two, settings(2, "skip"));
   near(errors(best.gradient), [0.0801077101649, 0.997371139204]);
+  cpu.close();
+});
+
+Deno.test("coarse steps over encoder and decoder layers, aligned and not", async () => {
+  const cpu = await t.device("reference", { dtype: "f64" });
+  const table: [number, number[]][] = [
+    [3, [
+      1.557672831134233,
+      -1.187921389713042,
+      4.323684539158457e-2,
+      -1.452356280122622,
+    ]],
+    // The step from layer 4 is the encoder's, beyond the switch at layer 6.
+    [4, [
+      1.769363716158496,
+      -1.468068276054385,
+      6.931022736251113e-1,
+      -5.269217563990829e-1,
+    ]],
+  ];
+  for (const [coarsening, expected] of table) {
+    const { block, parameters, context } = problemOf();
+    const coarse = solveForward(
+      {
+        block: {
+          ...block,
+          layers: layers / coarsening,
+          rightHandSide: (x, p, { layers: [n] }) =>
+            block.rightHandSide(x, p, { layers: [n * coarsening] }),
+        },
+        parameters: t.mapTree(
+          (leaf) => t.slice(leaf, [[0, layers, coarsening]]),
+          parameters,
+        ),
+        context,
+      },
+      { X: t.tensor([0.3, -0.6]), Y: t.tensor([0.8, 0.1]) },
+      serial,
+    );
+    const { X, Y } = coarse.states[layers / coarsening];
+    near(await read(X, Y), expected);
+  }
   cpu.close();
 });
 

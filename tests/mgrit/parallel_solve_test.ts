@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { evaluate, grad, valueAndGrad, vjp } from "../../autograd/mod.ts";
+import {
+  evaluate,
+  grad,
+  gradCheck,
+  valueAndGrad,
+  vjp,
+} from "../../autograd/mod.ts";
 import {
   defaultMultigrid,
   type MultigridOptions,
@@ -118,6 +124,50 @@ Deno.test("with enough iterations multigrid gives the serial gradient, dropout a
     // Rounding of f64
     await assertSame([value, gradient], [serial.value, serial.gradient], 1e-10);
   }
+  cpu.close();
+});
+
+Deno.test("gradients by multigrid match central differences", async () => {
+  const cpu = await t.device("reference", { dtype: "f64" });
+  const { x, parameters } = inputsOf();
+  const both = { forward: enough, backward: enough };
+  for (const causal of [true, false]) {
+    // One scalar moves every parameter in a random direction.
+    const directions = t.mapTree(
+      (p) => t.normal(p.shape, t.randomKey(9, 1)),
+      parameters,
+    );
+    const f = ({ s, x }: { s: t.Tensor; x: t.Tensor }): t.Tensor => {
+      const moved = t.mapTree(
+        (p, d) => t.add(p, t.mul(s, d)),
+        parameters,
+        directions,
+      );
+      const end = solve(transformer, x, moved, { ...context, causal }, both);
+      return t.sum(t.square(end));
+    };
+    const few = t.slice(x, [[0, 1], [0, 2]]);
+    await gradCheck(f, { s: t.tensor([0.01]), x: few }, { tolerance: 1e-5 });
+  }
+  cpu.close();
+});
+
+Deno.test("dropout is the same in every iteration of a batch, and another in the next", async () => {
+  const cpu = await t.device("reference", { dtype: "f64" });
+  const { x, parameters } = inputsOf();
+  const run = (batch: number, forward?: MultigridOptions<never>): t.Tensor => {
+    const dropout = { ...context.dropout!, batch };
+    return solve(transformer, x, parameters, { ...context, dropout }, {
+      forward,
+    });
+  };
+  await assertSame(run(2, twoLevels), run(2, twoLevels), 0);
+  // Enough iterations find the serial network with the same masks.
+  for (const batch of [2, 3]) {
+    await assertSame(run(batch, enough), run(batch), 1e-12);
+  }
+  const difference = t.sub(run(3, enough), run(2, enough));
+  assert(await t.max(t.abs(difference)).item() > 0.01);
   cpu.close();
 });
 

@@ -4,12 +4,8 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { lineChart, thin, ticks } from "../../train/chart.ts";
 import type { TrainingEvent } from "../../train/event.ts";
 import { history, summarize } from "../../train/history.ts";
-import {
-  escapeHtml,
-  formatDuration,
-  type ReportDetails,
-  trainingReport,
-} from "../../train/report.ts";
+import { type ReportDetails, trainingReport } from "../../train/report.ts";
+import { escapeHtml, formatDuration } from "../../train/report_format.ts";
 import { movingAverage, quantile } from "../../train/smoothing.ts";
 
 function start(step: number): TrainingEvent {
@@ -161,7 +157,7 @@ Deno.test("a report stands alone, tells all, and escapes what it quotes", () => 
   for (const text of ["2.250", "1,234", "500", "wasm, 1 thread", "a poem"]) {
     assert(html.includes(text), text);
   }
-  const charts = html.match(/<svg class="chart"/g) ?? [];
+  const charts = html.match(/<svg class="chart" role="img"/g) ?? [];
   assertEquals(charts.length, 4);
   // Each chart's name and description are there under their ids.
   const named = [...html.matchAll(/aria-labelledby="(\S+) (\S+)"/g)];

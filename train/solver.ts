@@ -1,0 +1,131 @@
+/**
+ * How a task's block is solved in training.
+ *
+ * @module
+ */
+
+import {
+  completeControl,
+  type ControlOptions,
+  type ControlState,
+  type DirectionIterations,
+  type Execution,
+  hierarchy,
+  iterationsOf,
+  type MultigridOptions,
+  type SolveMemory,
+  type SolveOptions,
+  startControl,
+} from "../mgrit/mod.ts";
+import type { TrainingTask } from "./task.ts";
+
+/** How the block of a task is solved. */
+export interface TrainingSolver {
+  /** The forward pass; one level is serial. */
+  readonly forward: MultigridOptions<never>;
+  /** The backward pass; one level is serial. */
+  readonly backward: MultigridOptions<never>;
+  /** How independent steps are taken; default `sequential`. */
+  readonly execution?: Execution;
+  /**
+   * How accuracy is looked after; what is left open is as in `defaultControl`.
+   * Absent: not at all.
+   */
+  readonly control?: Partial<ControlOptions>;
+}
+
+/** A solver with its defaults filled in. */
+export interface CompleteTrainingSolver extends TrainingSolver {
+  /** How independent steps are taken. */
+  readonly execution: Execution;
+  /** How accuracy is looked after; absent: not at all. */
+  readonly control?: ControlOptions;
+}
+
+/** What a run says of its solver when it begins. */
+export interface SolverDescription extends CompleteTrainingSolver {
+  /** N of the block. */
+  readonly layers: number;
+  /** How each direction is solved now, after all switches so far. */
+  readonly state: ControlState;
+}
+
+/**
+ * Fills in what is left open.
+ *
+ * @throws {RangeError} If an option is out of range.
+ * @throws {TypeError} If the task has no block to solve.
+ */
+export function completeSolver(
+  solver: TrainingSolver,
+  { name, block }: Pick<TrainingTask<never>, "name" | "block">,
+): CompleteTrainingSolver {
+  if (block === undefined) {
+    throw new TypeError(
+      `train: solver needs a task with a block of layers, but "${name}" names ` +
+        `none; give it a block, or leave solver out`,
+    );
+  }
+  const { forward, backward, execution = "sequential", control } = solver;
+  hierarchy(block.layers, forward);
+  hierarchy(block.layers, backward);
+  return {
+    forward,
+    backward,
+    execution,
+    ...(control && { control: completeControl(control) }),
+  };
+}
+
+/** K of each direction, as the options say. */
+export function configuredIterations(
+  solver: TrainingSolver,
+): DirectionIterations {
+  return iterationsOf((direction) =>
+    solver[direction].levels === 1 ? undefined : solver[direction].iterations
+  );
+}
+
+/** Whether solves start from what the last ones found. */
+export function needsMemory(solver: TrainingSolver): boolean {
+  const { forward, backward } = solver;
+  return forward.guess === "previous" || backward.guess === "previous";
+}
+
+/** Where control stands when a run begins or goes on. */
+export function controlAtStart(
+  solver: TrainingSolver,
+  saved: ControlState | undefined,
+): ControlState {
+  const start = startControl(solver);
+  if (saved === undefined || solver.control === undefined) return start;
+  return {
+    forward: start.forward.serial ? start.forward : saved.forward,
+    backward: start.backward.serial ? start.backward : saved.backward,
+  };
+}
+
+/** Options of a solve with so many iterations. */
+export function solveOptions(
+  solver: CompleteTrainingSolver,
+  iterations: DirectionIterations,
+  memory: SolveMemory<never> | undefined,
+  onSolve?: SolveOptions<never>["onSolve"],
+): SolveOptions<never> {
+  const { execution } = solver;
+  const of = (
+    direction: "forward" | "backward",
+  ): MultigridOptions<never> | undefined => {
+    const count = iterations[direction];
+    return count === undefined
+      ? undefined
+      : { ...solver[direction], iterations: count };
+  };
+  return {
+    execution,
+    memory,
+    onSolve,
+    forward: of("forward"),
+    backward: of("backward"),
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * Where a training run stands: its beginning, and its checkpoints.
+ *
+ * @module
+ */
+
+import type { ControlState, SolveMemory } from "../mgrit/mod.ts";
+import {
+  dispose,
+  leaves,
+  type Tree,
+  withoutScope,
+} from "../tensor/internal.ts";
+import {
+  type Checkpoint,
+  listCheckpoints,
+  loadCheckpoint,
+  pruneCheckpoints,
+  removePartialCheckpoints,
+  saveCheckpoint,
+} from "./checkpoint.ts";
+import {
+  firstNonFiniteArray,
+  hostArrays,
+  restoreTensors,
+} from "./host_tensors.ts";
+import { CheckpointError, type Progress } from "./manifest.ts";
+import { NonFiniteError } from "./non_finite.ts";
+import type { OptimizerState } from "./optimizer.ts";
+import { memoryArrays, memoryFrom } from "./solve_memory_arrays.ts";
+import { controlAtStart, needsMemory } from "./solver.ts";
+import type { TrainingTask } from "./task.ts";
+import { type CompleteTrainOptions, trainingNumbers } from "./train_options.ts";
+
+/** Where a run stands. */
+export interface Standing<P extends Tree> {
+  /** After the last step. */
+  readonly parameters: P;
+  /** The optimizer's. */
+  readonly state: OptimizerState;
+  /** Steps and losses so far. */
+  readonly progress: Progress;
+  /** The newest checkpoint's folder. */
+  readonly saved?: string;
+  /** Where the run has a solver. */
+  readonly solving?: SolverStanding;
+}
+
+/** How a run solves its block now. */
+export interface SolverStanding {
+  /** Each direction. */
+  readonly control: ControlState;
+  /** What the next solve starts from, where the solver wants to know. */
+  readonly memory: SolveMemory<never> | undefined;
+}
+
+/** Frees what a run holds beside its parameters. */
+export function close({ state, solving }: Standing<Tree>): void {
+  dispose(state.slots);
+  solving?.memory?.[Symbol.dispose]();
+}
+
+/** The beginning of a run, and the checkpoint that it goes on from. */
+export async function begin<P extends Tree>(
+  task: TrainingTask<P>,
+  options: CompleteTrainOptions,
+): Promise<[Standing<P>, Checkpoint | undefined]> {
+  const { folder, resume, optimizer } = options;
+  if (folder !== undefined) {
+    if (!resume && (await listCheckpoints(folder)).length > 0) {
+      throw new CheckpointError(
+        `${folder}: holds the checkpoints of another run; resume that, or ` +
+          `choose another folder`,
+      );
+    }
+    await Deno.mkdir(folder, { recursive: true });
+    await removePartialCheckpoints(folder);
+    if (resume) {
+      const checkpoint = await loadCheckpoint(folder);
+      return [restore(task, options, checkpoint), checkpoint];
+    }
+  }
+  return withoutScope(() => {
+    const parameters = task.initialize();
+    const state = optimizer.init(parameters);
+    const progress = { step: 0, misses: 0 };
+    const solving = solvingAtStart(options);
+    return [{ parameters, state, progress, solving }, undefined];
+  });
+}
+
+function restore<P extends Tree>(
+  task: TrainingTask<P>,
+  options: CompleteTrainOptions,
+  checkpoint: Checkpoint,
+): Standing<P> {
+  const { optimizer } = options;
+  const { path, manifest, parameters, optimizer: slots } = checkpoint;
+  const requireSame = (what: string, saved: string, given: string): void => {
+    if (saved === given) return;
+    throw new CheckpointError(
+      `${path}: was written with the ${what} "${saved}", not "${given}"; ` +
+        `resume with the same one`,
+    );
+  };
+  requireSame("task", manifest.task.name, task.name);
+  requireSame("optimizer", manifest.optimizer.name, optimizer.name);
+  return withoutScope(() => {
+    const restored = restoreTensors(
+      `${path}/parameters.safetensors`,
+      task.initialize(),
+      parameters,
+    );
+    const state = {
+      step: manifest.optimizer.step,
+      slots: restoreTensors(
+        `${path}/optimizer.safetensors`,
+        optimizer.init(restored).slots,
+        slots,
+      ),
+    };
+    const { progress } = manifest;
+    const solving = solvingAtStart(options, checkpoint);
+    return { parameters: restored, state, progress, saved: path, solving };
+  });
+}
+
+function solvingAtStart(
+  { solver }: CompleteTrainOptions,
+  checkpoint?: Checkpoint,
+): SolverStanding | undefined {
+  return solver && {
+    control: controlAtStart(solver, checkpoint?.manifest.solver),
+    memory: needsMemory(solver)
+      ? memoryFrom(checkpoint?.memory ?? {})
+      : undefined,
+  };
+}
+
+/** Writes a checkpoint; returns its folder. */
+export async function save<P extends Tree>(
+  task: TrainingTask<P>,
+  options: CompleteTrainOptions,
+  folder: string,
+  { parameters, state, progress, saved, solving }: Standing<P>,
+): Promise<string> {
+  const { optimizer, settings, keep } = options;
+  const memory = solving?.memory && await memoryArrays(solving.memory);
+  const contents = {
+    parameters: await hostArrays(parameters),
+    optimizer: await hostArrays(state.slots),
+    ...(memory && { memory }),
+  };
+  for (const [part, arrays] of Object.entries(contents)) {
+    const name = firstNonFiniteArray(arrays);
+    if (name === undefined) continue;
+    throw new NonFiniteError({
+      step: progress.step,
+      culprit: part === "parameters"
+        ? `parameter ${name}`
+        : `${part}'s ${name}`,
+      checkpoint: saved,
+    });
+  }
+  const { device } = leaves(parameters)[0];
+  const path = await saveCheckpoint(folder, {
+    ...contents,
+    manifest: {
+      progress,
+      task: { name: task.name, description: task.description },
+      training: trainingNumbers(options),
+      optimizer: {
+        name: optimizer.name,
+        learningRate: optimizer.learningRate,
+        step: state.step,
+      },
+      ...(solving && { solver: solving.control }),
+      settings,
+      device: { name: device.name, dtype: device.floatDtype },
+    },
+  });
+  await pruneCheckpoints(folder, keep, progress);
+  return path;
+}
