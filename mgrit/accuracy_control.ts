@@ -48,7 +48,7 @@ import {
   type Direction,
   directions,
 } from "./control_options.ts";
-import type { MultigridOptions } from "./multigrid.ts";
+import type { MultigridOptions } from "./multigrid_options.ts";
 import type { DirectionProbe, GradientProbe, Probe } from "./probe.ts";
 
 /** How a direction is solved now; plain data, part of checkpoints. */

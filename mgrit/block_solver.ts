@@ -18,12 +18,8 @@ import {
   layersOf,
   parametersOf,
 } from "./layer_row.ts";
-import {
-  type Chain,
-  multigrid,
-  type MultigridOptions,
-  type Solution,
-} from "./multigrid.ts";
+import { type Chain, multigrid, type Solution } from "./multigrid.ts";
+import type { MultigridOptions } from "./multigrid_options.ts";
 import {
   advance,
   assertStacked,

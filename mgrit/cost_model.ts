@@ -21,7 +21,12 @@
  */
 
 import type { Direction } from "./control_options.ts";
-import { assertInteger, hierarchy, type Level } from "./hierarchy.ts";
+import {
+  assertInteger,
+  hierarchy,
+  type Level,
+  pointsFrom,
+} from "./hierarchy.ts";
 import { multigrid } from "./multigrid.ts";
 import type { Guess, MultigridOptions } from "./multigrid_options.ts";
 import type { Propagator } from "./propagator.ts";
@@ -162,9 +167,9 @@ export function parallelTime(
     const shares = new Map<number, number>();
     let changesHands = false;
     for (const n of together) {
-      const device = owner(points[n]);
+      const device = owner[points[n]];
       shares.set(device, (shares.get(device) ?? 0) + 1);
-      changesHands ||= device !== owner(points[n + 1]);
+      changesHands ||= device !== owner[points[n + 1]];
     }
     time += Math.max(...shares.values()) * stepCost(direction, round, costs) +
       (changesHands ? costs.communication : 0);
@@ -173,22 +178,21 @@ export function parallelTime(
 }
 
 /**
- * The device that has a point of the finest level. Where a serial march shares
- * its layers among devices, they count singly.
+ * The device that has each point of the finest level. Where a serial march
+ * shares its layers among devices, they count singly.
  */
 function owners(
   steps: number,
   options: MultigridOptions<never>,
   devices: number,
-): (point: number) => number {
+): readonly number[] {
   const [{ coarsePoints }] = hierarchy(steps, options);
-  const ends = options.levels === 1
-    ? Array.from({ length: steps }, (_, n) => n + 1)
-    : coarsePoints;
+  const ends = options.levels === 1 ? pointsFrom(1, steps, 1) : coarsePoints;
   const intervals = ends.length + (ends.at(-1) === steps ? 0 : 1);
-  return (point) => {
-    const before = ends.filter((end) => end <= point).length;
-    const interval = Math.min(before, intervals - 1);
-    return Math.floor(interval * devices / intervals);
-  };
+  let interval = 0;
+  return pointsFrom(0, steps, 1).map((point) => {
+    if (point === ends[interval]) interval++;
+    const own = Math.min(interval, intervals - 1);
+    return Math.floor(own * devices / intervals);
+  });
 }

@@ -26,6 +26,8 @@ export interface Multigrid<X> extends Arithmetic<X> {
   readonly fcSweeps: readonly number[];
   /** ω of each level: weight of the C-relaxation. */
   readonly weights: readonly number[];
+  /** Sweeps over the coarsest level in a cycle; a serial march if absent. */
+  readonly coarseSweeps?: number;
   /** How states of each level become states of the next, and back. */
   readonly transfers: readonly Transfer<X>[];
   /** Takes note of every sweep. */
@@ -67,7 +69,7 @@ export function runCycle<X>(
     () => restrict(multigrid, grid, residual, levels[index + 1]),
   );
   if (index + 2 === levels.length) {
-    solveCoarsest(multigrid, coarse);
+    solveCoarsest(multigrid, coarse, multigrid.coarseSweeps);
   } else {
     runCycle(multigrid, coarse, cycle);
     if (cycle === "F") runCycle(multigrid, coarse, "V");
@@ -136,14 +138,23 @@ function restrict<X>(
   return { level, v, f: [v[0], ...sums], u: v.map(space.copy) };
 }
 
-/** The serial march: what remains sequential. */
-function solveCoarsest<X>(multigrid: Multigrid<X>, grid: Grid<X>): void {
+/**
+ * The serial march: what remains sequential. Or some sweeps over all points at
+ * once, each of them a step from its left neighbour.
+ */
+function solveCoarsest<X>(
+  multigrid: Multigrid<X>,
+  grid: Grid<X>,
+  sweeps?: number,
+): void {
   const { index, steps } = grid.level;
-  multigrid.record(
-    "coarse solve",
-    index,
-    () => relax(multigrid, grid, pointsFrom(1, steps, 1)),
-  );
+  const points = pointsFrom(1, steps, 1);
+  multigrid.record("coarse solve", index, () => {
+    if (sweeps === undefined) return relax(multigrid, grid, points);
+    for (let sweep = 0; sweep < sweeps; sweep++) {
+      store(multigrid, grid, points, stepTo(multigrid, grid, points));
+    }
+  });
 }
 
 /** u ← u + (coarse u − v) at the C-points. Frees the coarser grid. */

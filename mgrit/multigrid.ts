@@ -24,8 +24,6 @@ import {
 import type { Measurement, StateSpace, Transfer } from "./state_space.ts";
 import { recorder, type Sweep } from "./sweep.ts";
 
-export type { Guess, MultigridOptions } from "./multigrid_options.ts";
-
 /** A chain of steps u₀ → u₁ → … → u_N. */
 export interface Chain<X> {
   /** N ≥ 1. */
@@ -150,6 +148,7 @@ export function multigrid<X>(
     fcSweeps: levels.map(({ index }) =>
       fcSweepsOf(ofLevel(options.relaxation, index))
     ),
+    coarseSweeps: options.coarseSweeps,
     weights: levels.map(({ index }) => ofLevel(options.weight ?? 1, index)),
     transfers: levels.map(({ index }) =>
       chain.transfers?.[index] ?? { restrict: copies, interpolate: copies }

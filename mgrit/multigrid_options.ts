@@ -55,6 +55,14 @@ export interface MultigridOptions<X> extends Coarsening {
   /** Default V. With two levels both are the same. */
   readonly cycle?: Cycle;
   /**
+   * w ≥ 1: instead of a serial march, a cycle does w sweeps over the coarsest
+   * level, each taking all its steps at once, so that nothing is sequential.
+   * Every point is then reached by w steps from what was w points before it:
+   * AT-MGRIT (Hahne, Southworth and Friedhoff) with k = w + 1. From w = the level's steps on,
+   * the same as the march, which is the default.
+   */
+  readonly coarseSweeps?: number;
+  /**
    * K ≥ 0, at most: iterations before the final sweep. With 0 the guess goes
    * straight to the final sweep. Without meaning if there is one level.
    */
@@ -84,9 +92,10 @@ export const defaultMultigrid: MultigridOptions<never> = {
  * @throws {TypeError} If the guess is `previous`.
  */
 export function assertMultigridOptions<X>(
-  { relaxation, weight, cycle = "V", iterations, guess, tolerance }:
-    MultigridOptions<X>,
+  options: MultigridOptions<X>,
 ): void {
+  const { relaxation, weight, cycle = "V", coarseSweeps = 1 } = options;
+  const { iterations, guess, tolerance } = options;
   assertNotEmpty("relaxation", relaxation);
   for (const name of [relaxation].flat()) {
     assertOneOf("relaxation", name, relaxations);
@@ -98,6 +107,7 @@ export function assertMultigridOptions<X>(
     }
   }
   assertOneOf("cycle", cycle, ["V", "F"]);
+  assertInteger("coarseSweeps", coarseSweeps, 1);
   if (typeof guess !== "function") assertOneOf("guess", guess, guesses);
   if (guess === "previous") {
     throw new TypeError(

@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { Guess } from "./multigrid.ts";
+import type { Guess } from "./multigrid_options.ts";
 import type { SolveReport } from "./solve.ts";
-import type { Measurement } from "./state_space.ts";
 import type { Sweep } from "./sweep.ts";
 
 /** What a probe measured in a direction. */
@@ -117,16 +116,6 @@ export function roundOff(scale: number, dtype: "f32" | "f64"): number {
   return 8 * machineEpsilon[dtype] * scale;
 }
 
-/** A solve whose residuals were measured. */
-export interface ProbedSolve extends
-  Pick<
-    SolveReport,
-    "residuals" | "finalResidual" | "exactIterations" | "sweeps"
-  > {
-  /** Norm of the states at the C-points; see {@linkcode roundOff}. */
-  readonly scale?: Measurement;
-}
-
 /**
  * What a probe says of a solve, once its residuals could be read.
  *
@@ -134,10 +123,13 @@ export interface ProbedSolve extends
  * @throws {TypeError} If residuals weren't measured.
  */
 export async function directionProbe(
-  solve: ProbedSolve,
+  solve: Pick<
+    SolveReport,
+    "residuals" | "finalResidual" | "exactIterations" | "scale" | "sweeps"
+  >,
   dtype: "f32" | "f64",
 ): Promise<DirectionProbe> {
-  const { exactIterations, sweeps, scale = 0 } = solve;
+  const { exactIterations, sweeps } = solve;
   const residuals = await Promise.all(solve.residuals);
   const finalResidual = await solve.finalResidual;
   if (finalResidual === undefined) {
@@ -147,7 +139,7 @@ export async function directionProbe(
   }
   const ratio = convergenceRatio(
     { residuals, exactIterations },
-    roundOff(await scale, dtype),
+    roundOff(await solve.scale, dtype),
   );
   return {
     iterations: residuals.length,

@@ -23,7 +23,8 @@ import {
   marchWithTapes,
   unneeded,
 } from "./march.ts";
-import type { MultigridOptions, Solution } from "./multigrid.ts";
+import type { Solution } from "./multigrid.ts";
+import type { MultigridOptions } from "./multigrid_options.ts";
 import {
   advance,
   assertStacked,

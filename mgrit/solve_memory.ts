@@ -4,10 +4,16 @@
  * @module
  */
 
-import { dispose, leaves, mapTree, type Tree } from "../tensor/internal.ts";
+import {
+  dispose,
+  leaves,
+  mapTree,
+  replaceLeaves,
+  type Tree,
+} from "../tensor/internal.ts";
 import type { Direction } from "./control_options.ts";
 import { hierarchy } from "./hierarchy.ts";
-import type { MultigridOptions } from "./multigrid.ts";
+import type { MultigridOptions } from "./multigrid_options.ts";
 
 /** States that a solve found, at the C-points of its finest level. */
 export interface RememberedStates<X extends Tree> {
@@ -91,7 +97,8 @@ export function withMemory<X extends Tree>(
     : (point: number): X => {
       const state = remembered.states[remembered.points.indexOf(point)];
       // Another coarsening than before: nothing is known there.
-      return mapTree((x) => x.retain(), state ?? first);
+      const known = leaves(state ?? first).map((x) => x.retain());
+      return replaceLeaves(first, known);
     };
   return { ...options, guess };
 }

@@ -75,8 +75,11 @@ export interface Manifest {
     /** Updates done. */
     readonly step: number;
   };
-  /** How the block is solved now, if multigrid has a part in it. */
-  readonly solver?: ControlState;
+  /**
+   * How accuracy control has the block solved now; without the directions that
+   * are serial by their options.
+   */
+  readonly solver?: Partial<ControlState>;
   /** What the program that trains wants to know again. */
   readonly settings: JsonRecord;
   /** Where it ran; the same numbers come from the same kind of device only. */
@@ -136,16 +139,18 @@ export function parseManifest(path: string, text: string): Manifest {
   }
   const { solver } = manifest;
   if (solver !== undefined && !isControlState(solver)) {
-    fail("has a solver without the state of forward and backward");
+    fail(`has solver ${JSON.stringify(solver)}, which is no state of control`);
   }
   return manifest as Manifest;
 }
 
-function isControlState(given: unknown): boolean {
-  const state = given as ControlState | null;
-  return [state?.forward, state?.backward].every((direction) =>
-    typeof direction?.serial === "boolean" &&
-    Number.isInteger(direction.iterations) &&
-    Number.isInteger(direction.misses)
+function isControlState(given: Partial<ControlState> | null): boolean {
+  if (typeof given !== "object" || given === null) return false;
+  return [given.forward, given.backward].every((direction) =>
+    direction === undefined || (
+      typeof direction?.serial === "boolean" &&
+      Number.isInteger(direction.iterations) &&
+      Number.isInteger(direction.misses)
+    )
   );
 }

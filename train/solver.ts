@@ -92,17 +92,24 @@ export function needsMemory(solver: TrainingSolver): boolean {
   return forward.guess === "previous" || backward.guess === "previous";
 }
 
+/** What a checkpoint keeps of control; nothing if there is none. */
+export function savedControl(
+  { control, forward, backward }: TrainingSolver,
+  state: ControlState,
+): Partial<ControlState> | undefined {
+  return control && {
+    ...(forward.levels !== 1 && { forward: state.forward }),
+    ...(backward.levels !== 1 && { backward: state.backward }),
+  };
+}
+
 /** Where control stands when a run begins or goes on. */
 export function controlAtStart(
   solver: TrainingSolver,
-  saved: ControlState | undefined,
+  saved: Partial<ControlState> = {},
 ): ControlState {
   const start = startControl(solver);
-  if (saved === undefined || solver.control === undefined) return start;
-  return {
-    forward: start.forward.serial ? start.forward : saved.forward,
-    backward: start.backward.serial ? start.backward : saved.backward,
-  };
+  return { ...start, ...savedControl(solver, { ...start, ...saved }) };
 }
 
 /** Options of a solve with so many iterations. */

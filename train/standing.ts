@@ -28,7 +28,7 @@ import { CheckpointError, type Progress } from "./manifest.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import type { OptimizerState } from "./optimizer.ts";
 import { memoryArrays, memoryFrom } from "./solve_memory_arrays.ts";
-import { controlAtStart, needsMemory } from "./solver.ts";
+import { controlAtStart, needsMemory, savedControl } from "./solver.ts";
 import type { TrainingTask } from "./task.ts";
 import { type CompleteTrainOptions, trainingNumbers } from "./train_options.ts";
 
@@ -144,7 +144,7 @@ export async function save<P extends Tree>(
   folder: string,
   { parameters, state, progress, saved, solving }: Standing<P>,
 ): Promise<string> {
-  const { optimizer, settings, keep } = options;
+  const { optimizer, settings, keep, solver } = options;
   const memory = solving?.memory && await memoryArrays(solving.memory);
   const contents = {
     parameters: await hostArrays(parameters),
@@ -163,6 +163,7 @@ export async function save<P extends Tree>(
     });
   }
   const { device } = leaves(parameters)[0];
+  const control = solver && solving && savedControl(solver, solving.control);
   const path = await saveCheckpoint(folder, {
     ...contents,
     manifest: {
@@ -174,7 +175,7 @@ export async function save<P extends Tree>(
         learningRate: optimizer.learningRate,
         step: state.step,
       },
-      ...(solving && { solver: solving.control }),
+      ...(control && { solver: control }),
       settings,
       device: { name: device.name, dtype: device.floatDtype },
     },

@@ -27,7 +27,7 @@ function settings(
   coarsening: number | readonly number[],
   relaxation: Relaxation | readonly Relaxation[],
   iterations: number,
-  guess: "input" | "zero" | "skip",
+  guess: "input" | "zero" | "skip" | "nested",
 ): Options {
   return { levels, coarsening, relaxation, iterations, guess };
 }
@@ -65,13 +65,18 @@ function* combinations(): Generator<[number, Options]> {
           ["FCF", "F"],
         ] as const
       ) {
-        for (const guess of ["input", "zero", "skip"] as const) {
+        for (const guess of ["input", "zero", "skip", "nested"] as const) {
           for (const iterations of [0, 1, 2, 3]) {
             if (guess === "skip" && iterations === 0) continue;
-            yield [
-              steps,
-              settings(levels, coarsening, relaxation, iterations, guess),
-            ];
+            const options = settings(
+              levels,
+              coarsening,
+              relaxation,
+              iterations,
+              guess,
+            );
+            yield [steps, options];
+            if (levels === 3) yield [steps, { ...options, cycle: "F" }];
           }
         }
       }
@@ -95,6 +100,17 @@ Deno.test("evaluation counts are those of the solver, forward and adjoint", () =
         JSON.stringify([steps, options]),
       );
     }
+  }
+});
+
+Deno.test("guesses made of states cost nothing, and need none here", () => {
+  const input = settings(3, 2, ["F", "FCF"], 2, "input");
+  const expected = evaluationCounts(32, input);
+  const unasked = (): never => {
+    throw new Error("asked for a state");
+  };
+  for (const guess of ["previous", unasked] as const) {
+    assertEquals(evaluationCounts(32, { ...input, guess }), expected);
   }
 });
 

@@ -6,7 +6,10 @@
 
 import {
   type BlockProblem,
+  type Execution,
+  type MultigridOptions,
   type OdeBlock,
+  type Relaxation,
   residualBlock,
 } from "../../mgrit/mod.ts";
 import {
@@ -65,6 +68,21 @@ export interface Golden extends Backward {
   warm?: { config: string; firstIters: number; rnorm: number[] };
 }
 
+/** A configuration as options of the solver. */
+export function optionsOf(
+  { levelsUsed, cf, nrelax, init, skip }: Configuration,
+  iterations: number,
+): MultigridOptions<never> {
+  const relaxations: Relaxation[] = ["F", "FCF", "FCFCF"];
+  return {
+    levels: levelsUsed,
+    coarsening: cf,
+    relaxation: nrelax.map((sweeps) => relaxations[sweeps]),
+    iterations,
+    guess: skip ? "skip" : init === "x0" ? "input" : "zero",
+  };
+}
+
 /** Numbers on the host. */
 export type Values = Float64Array;
 /** Arrays by name. */
@@ -90,15 +108,24 @@ export async function host(x: t.Tensor): Promise<Values> {
 }
 
 /** The problem by its name. */
-export function prepare(golden: Golden, arrays: Arrays): Prepared {
+export function prepare(
+  golden: Golden,
+  arrays: Arrays,
+  execution: Execution,
+): Prepared {
   const at = (name: string): HostArray => arrays[`${golden.name}/${name}`];
   const blockOf = golden.name.startsWith("dahlquist")
     ? dahlquist
     : golden.name.startsWith("odenet")
     ? neuralOde
     : transformer;
+  const { problem, unpack } = blockOf(
+    golden,
+    (name) => tensorOf(at(`theta.${name}`)),
+  );
   return {
-    ...blockOf(golden, (name) => tensorOf(at(`theta.${name}`))),
+    problem: { ...problem, execution },
+    unpack,
     x0: tensorOf(at("x0")),
     target: tensorOf(at("target")),
   };
@@ -140,13 +167,13 @@ const dahlquist: BlockOf = ({ name, N, Tf }, parameter) => ({
         }
         : {}),
     },
-    { lam: parameter("lam") },
+    { lam: t.reshape(parameter("lam"), [N, 1]) },
     {},
   ),
   unpack: (gradient) => readAll(gradient as Record<string, t.Tensor>),
 });
 
-const neuralOde: BlockOf = ({ N, Tf }, parameter) => ({
+const neuralOde: BlockOf = ({ N, Tf, state }, parameter) => ({
   problem: problemOf(
     {
       layers: N,
@@ -154,7 +181,7 @@ const neuralOde: BlockOf = ({ N, Tf }, parameter) => ({
       rightHandSide: (u: t.Tensor, { W, b }: Record<string, t.Tensor>) =>
         t.tanh(t.add(t.matmul(u, W, { transposeB: true }), b)),
     },
-    { W: parameter("W"), b: parameter("b") },
+    { W: parameter("W"), b: t.reshape(parameter("b"), [N, 1, state[1]]) },
     {},
   ),
   unpack: (gradient) => readAll(gradient as Record<string, t.Tensor>),

@@ -50,6 +50,7 @@ Deno.test("options that can't work say why", () => {
     [{ weight: 0 }, "weight 0 must be positive"],
     [{ weight: [1, Infinity] }, "weight Infinity must be positive"],
     [{ weight: [] }, "weight [] must have an element"],
+    [{ coarseSweeps: 0 }, "coarseSweeps 0 must be an integer ≥ 1"],
     [{ cycle: "W" }, "cycle W must be V or F"],
     [
       { guess: "random" },

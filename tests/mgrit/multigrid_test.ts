@@ -86,6 +86,25 @@ Deno.test("multigrid is exact on uneven points too, and with weights after M ite
   assertExact(18, { ...even, weight: [1, 0.7] }, 6, 2);
 });
 
+Deno.test("sweeps over the coarsest level become its march", () => {
+  const options = settings<number>(2, 4, ["F"], 2, "input");
+  const solve = (coarseSweeps?: number): Solution<number> =>
+    multigrid(chainOf(22, randomStep), 0.7, { ...options, coarseSweeps });
+  assertEquals(solve(5).states, solve().states);
+  assert(solve(2).states[22] !== solve().states[22]);
+  assertEquals(solve(2).evaluations, [66, 2 * (5 + 2 * 5)]);
+  // Exact C-points are no less so.
+  for (const coarseSweeps of [1, 2, 3]) {
+    assertExact(22, { ...options, coarseSweeps }, 5, 1);
+    assertExact(
+      22,
+      { ...options, levels: 3, coarsening: [3, 2], coarseSweeps },
+      7,
+      1,
+    );
+  }
+});
+
 Deno.test("the serial solution stays what it is", () => {
   const exact = march(24, -0.4, randomStep);
   for (const relaxation of relaxations) {
@@ -94,6 +113,8 @@ Deno.test("the serial solution stays what it is", () => {
       -0.4,
       settings(3, 2, [relaxation], 3, (point) => exact[point]),
     );
+    // Nothing was computed yet that rounds differently from the march.
+    assertEquals(residuals[0], 0);
     assertNear(residuals, [0, 0, 0], 0, 1e-14);
     assertNear(states, exact, 0, 1e-14);
     assertNear(inputs, exact.slice(0, -1), 0, 1e-14);

@@ -118,6 +118,16 @@ Deno.test("with enough iterations multigrid gives the serial gradient, dropout a
     { forward: enough },
     { forward: three, backward: three },
     { forward: enough, backward: enough, remat: true },
+    ...(["sequential", "stacked"] as const).flatMap((execution) => {
+      const fCycle = { ...three, guess: "nested", cycle: "F" } as const;
+      const swept = { ...enough, coarseSweeps: 1 };
+      const uneven = { ...enough, coarsening: [[0, 1, 4, 5, 8]] };
+      return [
+        { forward: fCycle, backward: fCycle, execution },
+        { forward: swept, backward: swept, execution },
+        { forward: uneven, backward: uneven, execution },
+      ];
+    }),
   ];
   for (const options of settings) {
     const { value, gradient } = valueAndGrad(loss)(inputs, options);

@@ -214,7 +214,7 @@ Deno.test("PyMGRIT's heat residuals: F-cycles, weighted relaxation", () => {
   );
 });
 
-Deno.test("PyMGRIT's heat residuals: nested iteration", () => {
+Deno.test("PyMGRIT's heat residuals: nested iteration, AT-MGRIT", () => {
   const chain = heat(64, 2 / 64, 0.5, 2);
   const options: MultigridOptions<never> = {
     ...pymgrit,
@@ -230,6 +230,13 @@ Deno.test("PyMGRIT's heat residuals: nested iteration", () => {
   assertNear(
     history(chain, 1, { ...options, guess: "zero" }, 2),
     [1.781503305771038e-01, 1.254545539834523e-02],
+    1e-11,
+    0,
+  );
+  // AT-MGRIT with k = 2
+  assertNear(
+    history(chain, 1, { ...options, guess: "zero", coarseSweeps: 1 }, 2),
+    [1.767777991554705e-01, 1.223507476519229e-02],
     1e-11,
     0,
   );
