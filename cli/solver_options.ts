@@ -40,7 +40,7 @@ export const solverOptions = {
       coarsening: list<number>(integer({ ...item, least: 2 }), {
         help: "How many steps become one on the next grid; of several " +
           "numbers each is for a grid, and the last repeats",
-        default: [4],
+        default: [2],
       }),
       relaxation: list<Relaxation>(
         choice(["F", "FCF", "FCFCF"], { help: "", default: "F" }),
@@ -65,7 +65,7 @@ export const solverOptions = {
     forwardIterations: integer({
       help: "Iterations forward before the final sweep; accuracy control may " +
         "change them, and a resumed run keeps what it made of them",
-      default: 2,
+      default: 1,
       least: 0,
     }),
     backwardIterations: integer({
@@ -77,7 +77,7 @@ export const solverOptions = {
       execution: choice(["sequential", "stacked"], {
         help: "stacked: the layers of a sweep in one batch, for devices that " +
           "one layer doesn't fill; equal but for rounding",
-        default: "sequential",
+        default: "stacked",
       }),
     }),
   }),
@@ -86,7 +86,7 @@ export const solverOptions = {
       probeEvery: integer({
         help: "Steps between probes, which double the iterations for one " +
           "step to see what they change; 0: none",
-        default: 500,
+        default: 250,
         least: 0,
       }),
       policy: choice(["double", "serial", "fixed"], {

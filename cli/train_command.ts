@@ -48,22 +48,27 @@ const options = {
     }),
   }),
   ...section("Model", {
-    layers: integer({ help: "Transformer layers", default: 4, least: 1 }),
+    layers: integer({
+      help: "Transformer layers that the solver is for",
+      default: 8,
+      least: 1,
+    }),
     before: integer({
       help: "Layers in front of these that are always serial",
-      default: 0,
+      default: 1,
       least: 0,
     }),
-    after: integer({ help: "The same behind them", default: 0, least: 0 }),
-    endTime: number<number | undefined>({
-      help: "T: a layer adds T / layers times what it does by itself",
-      default: undefined,
-      defaultText: "as many as layers",
+    after: integer({ help: "The same behind them", default: 1, least: 0 }),
+    endTime: number({
+      help:
+        "T: a layer adds T / layers times what it does by itself; as many " +
+        "as layers makes an ordinary transformer",
+      default: 1,
       above: 0,
     }),
     dim: integer({
       help: "Width of the states, a multiple of heads",
-      default: 128,
+      default: 96,
       least: 1,
     }),
     heads: integer({ help: "Attention heads", default: 4, least: 1 }),
@@ -77,7 +82,7 @@ const options = {
     }),
   }),
   ...section("Training", {
-    batch: integer({ help: "Sequences in a batch", default: 8, least: 1 }),
+    batch: integer({ help: "Sequences in a batch", default: 4, least: 1 }),
     accumulate: integer({
       help: "Batches in a step",
       default: 1,
@@ -89,7 +94,7 @@ const options = {
     lr: number({
       help: "Highest learning rate; it rises during the warm-up, then falls " +
         "along a cosine to 0",
-      default: 2e-3,
+      default: 3e-3,
       above: 0,
     }),
     warmup: integer<number | undefined>({

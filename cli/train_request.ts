@@ -78,7 +78,7 @@ export async function readTrainRequest(
   requireSame(folder, saved, asked);
   const values = completeOptions(
     trainCommand,
-    saved.solver === undefined ? allSerial : {},
+    saved.solver === undefined ? allSerial(saved) : {},
     saved,
     asked,
   );
@@ -95,12 +95,9 @@ export async function readTrainRequest(
 }
 
 /** What runs were like before they had options for it. */
-const allSerial: Partial<TrainValues> = {
-  solver: "serial",
-  before: 0,
-  after: 0,
-  endTime: undefined,
-};
+function allSerial({ layers }: Partial<TrainValues>): Partial<TrainValues> {
+  return { solver: "serial", before: 0, after: 0, endTime: layers };
+}
 
 /** The options that a run keeps, for its checkpoints. */
 export function savedOptions(values: TrainValues): Partial<TrainValues> {
@@ -166,8 +163,13 @@ function requireSame(
   }
 }
 
-/** Refuses options that are right by themselves but not together. */
-function checkCombination(
+/**
+ * Refuses options that are right by themselves but not together.
+ *
+ * @param asked Those that were given.
+ * @throws {UsageError} Naming the options, and what to do.
+ */
+export function checkCombination(
   values: TrainValues,
   asked: Partial<TrainValues>,
 ): void {

@@ -82,12 +82,17 @@ interface Session {
   readonly output: Output;
 }
 
-/** Trains, prints how it goes, and writes the report. */
+/**
+ * Trains, prints how it goes, and writes the report.
+ *
+ * @param signal Stops the run as Ctrl-C does, for who listens to that already.
+ */
 export async function trainAndTell(
   { values, resumed, reference }: TrainRequest,
   text: PreparedText,
   device: Device,
   output: Output,
+  signal?: AbortSignal,
 ): Promise<TrainingSummary> {
   const session: Session = {
     values,
@@ -100,7 +105,7 @@ export async function trainAndTell(
       layers: values.layers,
       before: values.before,
       after: values.after,
-      endTime: values.endTime ?? values.layers,
+      endTime: values.endTime,
       tied: !values.untied,
     }),
     folder: resumed?.folder ?? values.out ??
@@ -125,7 +130,10 @@ export async function trainAndTell(
     const when = isTraining ? "after this step" : "here";
     output.write(`Stopping ${when}; again to stop at once.\n`);
   });
-  const run = startRun(session, resumed !== undefined, interruption);
+  const stopping = signal === undefined
+    ? interruption.signal
+    : AbortSignal.any([interruption.signal, signal]);
+  const run = startRun(session, resumed !== undefined, stopping);
   let start: StartEvent | undefined;
   let stop: StopEvent | undefined;
   try {
@@ -181,7 +189,7 @@ export async function trainAndTell(
 function startRun(
   { values, text, configuration, folder, device }: Session,
   resume: boolean,
-  { signal }: Interruption,
+  signal: AbortSignal,
 ): TrainingRun<GptParameters> {
   const { steps } = values;
   const task = gptTask({

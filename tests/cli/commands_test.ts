@@ -186,7 +186,7 @@ Deno.test("a configuration file, the tokenizers and the default text", () =>
     );
     for (const { code, stdout, stderr } of endings) {
       assertEquals(code, 0, stderr);
-      assertStringIncludes(stderr, "layers 2, width 16");
+      assertStringIncludes(stderr, "layers 1 + 2 + 1, width 16");
       assertEquals(JSON.parse(stdout).steps, 2);
     }
     assertStringIncludes(endings[0].stderr, "(character)");

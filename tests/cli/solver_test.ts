@@ -58,9 +58,8 @@ Deno.test("one level is serial, and so are too few layers", async () => {
   assertEquals(await levels("--layers 16 --levels 2,1"), [2, 1]);
   assertEquals(await levels("--layers 16 --levels 1"), undefined);
   assertEquals(await levels("--layers 16 --solver serial"), undefined);
-  assertEquals(await levels("--layers 8"), [2, 2]);
-  assertEquals(await levels("--layers 7"), undefined);
-  assertEquals(await levels("--layers 7 --coarsening 3"), [2, 2]);
+  assertEquals(await levels("--layers 4"), [2, 2]);
+  assertEquals(await levels("--layers 3"), undefined);
   assertEquals(
     (await solverOf("--layers 8 --probe-every 0"))?.control,
     undefined,
@@ -70,18 +69,18 @@ Deno.test("one level is serial, and so are too few layers", async () => {
 Deno.test("solver options that don't go together are refused", async () => {
   const cases: [args: string, message: string][] = [
     [
-      "--layers 16 --levels 3",
+      "--layers 16 --levels 3 --coarsening 4",
       "--levels 3 with coarsening factor 4 leaves 1 step on level 2 of a " +
       "block of 16 layers; at least 2 are needed; take fewer levels",
     ],
-    ["--layers 16 --levels 1,3", "--levels 3 with coarsening factor 4 leaves"],
-    ["--layers 16 --levels 3,1", "--levels 3 with coarsening factor 4 leaves"],
+    ["--layers 4 --levels 1,3", "--levels 3 with coarsening factor 2 leaves"],
+    ["--layers 4 --levels 3,1", "--levels 3 with coarsening factor 2 leaves"],
     [
       "--layers 16 --levels 3 --coarsening 2,8",
       "--levels 3 with coarsening factors 2, 8 leaves 1 step on level 2",
     ],
-    ["--layers 7 --solver mgrit", "--levels 2 (the default) with coarsening"],
-    ["--layers 7 --probe-every 9", "--levels 2 (the default) with coarsening"],
+    ["--layers 3 --solver mgrit", "--levels 2 (the default) with coarsening"],
+    ["--layers 3 --probe-every 9", "--levels 2 (the default) with coarsening"],
     ["--solver serial --levels 2", "--levels 2 is for --solver mgrit, not for"],
     ["--solver serial --policy fixed", "--policy fixed is for --solver mgrit"],
     ["--layers 64 --coarsening 4,2", "4,2 has 2 factors, one for each level"],
@@ -123,7 +122,7 @@ Deno.test("a run by multigrid: probes, a switch, resuming, report, text", () =>
     assertStringIncludes(
       made.stdout,
       "solver  mgrit, 2 levels, coarsening 2, 1 iteration forward, " +
-        "1 iteration backward, F-relaxation, from zero; probe every 2\n",
+        "1 iteration backward, F-relaxation, from zero, stacked; probe every 2\n",
     );
     assertMatch(
       made.stdout,
@@ -190,13 +189,14 @@ Deno.test("a run from before there were solvers goes on serially", () =>
     const made = await run(folder, "train", [
       ...args,
       ..."--solver serial --steps 2 --out run".split(" "),
+      ..."--before 0 --after 0 --end-time 8".split(" "),
     ]);
     assertEquals(made.code, 0, made.stderr);
     const path = `${folder}/run/checkpoints/step-000002/manifest.json`;
     const manifest = JSON.parse(await Deno.readTextFile(path));
     const { options } = manifest.settings;
     for (
-      const name of ["solver", "before", "after", "coarsening", "probeEvery"]
+      const name of ["solver", "before", "after", "endTime", "coarsening"]
     ) {
       assert(name in options, name);
       delete options[name];
