@@ -6,6 +6,7 @@
 
 export * from "./accuracy_control.ts";
 export * from "./control_options.ts";
+export * from "./cost_model.ts";
 export * from "./gradient_comparison.ts";
 export * from "./probe.ts";
 export { type Coarsening, hierarchy, type Level } from "./hierarchy.ts";

@@ -84,3 +84,8 @@ export {
   type Sample,
   trainingReport,
 } from "./report.ts";
+
+export * from "./tune.ts";
+export * from "./tune_choice.ts";
+export type { GradientAccuracy } from "./tune_measurement.ts";
+export * from "./tune_setting.ts";
