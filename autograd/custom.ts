@@ -24,6 +24,7 @@ import {
   leaves,
   type Operation,
   replaceLeaves,
+  scope,
   type Tensor,
   tracked,
   type Tree,
@@ -61,6 +62,7 @@ defineRule(customOperation, {
     attributes.pullback(
       cotangents.map((x, i) => x ?? zerosLike(outputs[i])),
     ),
+  once: true,
   release: ({ release }) => release(),
 });
 
@@ -86,9 +88,15 @@ export function customVjp<I extends Tree, O extends Tree>(
     return value;
   }
   const held = tensors.map((x) => x.retain());
-  const { value, pullback, release } = unobserved(() =>
-    forward(replaceLeaves(inputs, held), true)
-  );
+  const letGo = (why?: string): void => held.forEach((x) => x.dispose(why));
+  const { value, pullback, release } = unobserved(() => {
+    try {
+      return forward(replaceLeaves(inputs, held), true);
+    } catch (error) {
+      letGo();
+      throw error;
+    }
+  });
   const outputs = apply(customOperation, tensors, {
     name,
     outputs: leaves(value),
@@ -96,7 +104,7 @@ export function customVjp<I extends Tree, O extends Tree>(
       leaves(pullback(replaceLeaves(value, cotangents))),
     release: () => {
       release?.();
-      held.forEach((x) => x.dispose("its pullback ran"));
+      letGo("its pullback ran");
     },
   });
   return replaceLeaves(value, outputs);
@@ -114,7 +122,7 @@ export function checkpoint<I extends readonly Tree[], O extends Tree>(
 ): (...inputs: I) => O {
   return (...inputs) =>
     customVjp("checkpoint", (given: Tree) => ({
-      value: f(...(given as unknown as I)),
+      value: scope(() => f(...(given as unknown as I))),
       pullback: (cotangent: O): Tree => {
         const { value, pullback } = vjp(f, ...(given as unknown as I));
         leaves(value).forEach((x) => x.dispose());

@@ -67,6 +67,8 @@ export interface Rule<A> {
     cotangent: Tensor,
     target: Tensor,
   ) => void;
+  /** Whether `pullback` can run once only for an application; default false. */
+  readonly once?: boolean;
   /** Frees what the attributes hold, when the tape lets go of an entry. */
   readonly release?: (attributes: A) => void;
 }

@@ -55,6 +55,11 @@ export class Tape implements Observer {
     return this.#tracked.has(x.id);
   }
 
+  /** Whether cotangents can be asked for several times. */
+  get repeatable(): boolean {
+    return !this.#entries.some(({ rule }) => rule?.once);
+  }
+
   /** Records an application, if it depends on the tape's inputs. */
   observe<A>(
     operation: Operation<A>,

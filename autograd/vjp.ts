@@ -39,8 +39,15 @@ export interface Pullback<I extends readonly Tree[], O extends Tree>
    * The cotangent of the first input alone, without the work that the others
    * would take. Frees nothing: it can be called any number of times, until the
    * pullback itself is called.
+   *
+   * @throws {TypeError} If it isn't `repeatable`.
    */
   readonly first: (cotangent: O) => I[0];
+  /**
+   * Whether there is `first`: not where a function brings a pullback of its own,
+   * which runs once, as those of `customVjp`, `checkpoint` and `solve` do.
+   */
+  readonly repeatable: boolean;
 }
 
 /** A function's value and the way back. */
@@ -103,6 +110,8 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
     checkCotangents(outputs, cotangents);
     return { tape, cotangents };
   };
+  const isRepeatable = (): boolean => tape?.repeatable ?? false;
+  const repeatable = isRepeatable();
   const pullback = (cotangent: O): I => {
     const { tape: running, cotangents } = begin(cotangent);
     tape = undefined;
@@ -112,8 +121,15 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
   return {
     value,
     pullback: Object.assign(pullback, {
+      repeatable,
       first: (cotangent: O): I[0] => {
         const { tape, cotangents } = begin(cotangent);
+        if (!repeatable) {
+          throw new TypeError(
+            "pullback.first: the function calls one that brings a pullback of " +
+              "its own, which runs once; call the pullback itself",
+          );
+        }
         const [input] = inputs;
         const positions = [...leaves(input).keys()];
         const results = tape.pullbackTo(positions, outputs, cotangents);

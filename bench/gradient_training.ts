@@ -16,8 +16,8 @@ import {
 } from "../mgrit/mod.ts";
 import type { GptConfiguration, GptParameters } from "../models/mod.ts";
 import { dispose } from "../tensor/mod.ts";
-import { withEmbeddingScale } from "../train/embedding_scale.ts";
 import { adamW, cosineWarmup, gptDecay, gptTask } from "../train/mod.ts";
+import { withEmbeddingScale } from "./embedding_scale.ts";
 
 /** What is trained, and how. */
 export interface GradientTraining {
@@ -109,24 +109,18 @@ export async function* trainAndMeasure(
     : solverOf(training.coarsening, multigrid);
   for (let number = 0; number <= steps; number++) {
     const gradient = gradientOf(parameters, number, use);
-    const isLookedAt = multigrid !== undefined && number > 0 &&
-      number % interval === 0;
-    const isEvaluated = number > 0 &&
-      (number % evaluation.interval === 0 || number === steps);
-    if (isLookedAt || isEvaluated) {
-      const looked = isLookedAt && multigrid !== undefined && {
-        ...await look(
-          gradient,
-          (solver) => gradientOf(parameters, number, solver),
-          training.coarsening,
-          multigrid,
-        ),
-      };
-      const validation = isEvaluated && {
-        validation: await task.validationLoss!(parameters, evaluation.batches),
-      };
-      yield { batch: number, ...looked, ...validation };
-    }
+    const looked = multigrid && number > 0 && number % interval === 0 &&
+      await look(
+        gradient,
+        (solver) => gradientOf(parameters, number, solver),
+        training.coarsening,
+        multigrid,
+      );
+    const validation = number > 0 &&
+      (number % evaluation.interval === 0 || number === steps) && {
+      validation: await task.validationLoss!(parameters, evaluation.batches),
+    };
+    if (looked || validation) yield { batch: number, ...looked, ...validation };
     if (number === steps) {
       dispose(gradient);
       break;

@@ -9,9 +9,11 @@
 import { valueAndGrad } from "../autograd/mod.ts";
 import {
   defaultMultigrid,
+  type Direction,
   type Execution,
   type Guess,
   type MultigridOptions,
+  parallelTime,
   residualBlock,
   solve,
   type SolveOptions,
@@ -56,6 +58,9 @@ export const mgritDefaults: Readonly<Record<string, string>> = {
 
 /** Steps before the clock counts, in which V8 optimizes the kernels. */
 const warmup = 3;
+
+/** Of a layer, in forward steps. */
+const work = { forward: 1, stateVjp: 1, fullVjp: 2, communication: 0 };
 
 /** The ways to take a training step. */
 const executions = ["sequential", "stacked"] as const;
@@ -146,8 +151,9 @@ async function measureBlock(
     return reports;
   });
   dispose([x, parameters]);
-  const work = reports[0].map((report) => workOf(report, layers));
-  const predicted = (work[0] + work[1]) / (3 * layers);
+  const { forward, backward } = options.sequential;
+  const predicted = (parallelTime("forward", layers, forward, work, 1) +
+    parallelTime("backward", layers, backward, work, 1)) / (3 * layers);
   const serial = median(results[0].durations);
   const steps = results.map(({ way, durations, launches, peakBytes }) => ({
     layers,
@@ -183,9 +189,12 @@ function sweepRows(reports: readonly (readonly SolveReport[])[]): Row[] {
   }));
 }
 
-function multigridWays(
-  flags: Flags,
-): Record<Execution, SolveOptions<Tensor>> {
+/** A solver by multigrid. */
+type MultigridWay =
+  & SolveOptions<Tensor>
+  & Readonly<Record<Direction, MultigridOptions<never>>>;
+
+function multigridWays(flags: Flags): Record<Execution, MultigridWay> {
   const guess = list(flags, "guess")[0] as Guess<never>;
   const direction = (name: string): MultigridOptions<never> => ({
     ...defaultMultigrid,
@@ -209,20 +218,4 @@ function iterations({ text }: Flags, name: string): number {
   const value = Number(text[name]);
   if (Number.isInteger(value) && value >= 0) return value;
   throw new FlagError(`bench: --${name} ${value} must be an integer ≥ 0`);
-}
-
-/**
- * Work of a pass in forward evaluations of a layer: a vector-Jacobian product
- * with the parameters counts 2, one of the state alone 1, and coarse adjoint
- * steps evaluate their layer first.
- */
-function workOf(
-  { direction, evaluations }: SolveReport,
-  layers: number,
-): number {
-  const [fine, ...coarse] = evaluations;
-  const coarser = coarse.reduce((sum, steps) => sum + steps, 0);
-  return direction === "forward"
-    ? fine + coarser
-    : 2 * layers + (fine - layers) + 2 * coarser;
 }

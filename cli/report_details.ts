@@ -10,7 +10,8 @@ import type {
   ReportDetails,
   Sample,
 } from "../train/mod.ts";
-import { flagName } from "./option.ts";
+import { flagName, type OptionTable, type OptionValues } from "./option.ts";
+import type { Command } from "./parse.ts";
 import type { PreparedText } from "./prepare_text.ts";
 import { trainCommand, type TrainValues } from "./train_command.ts";
 
@@ -43,7 +44,7 @@ export function reportDetails(
     machine,
     corpus: `${corpus.name}, ${formatBytes(corpus.byteLength)}`,
     bytesPerToken: corpus.byteLength / length,
-    configuration: configurationRows(values),
+    configuration: configurationRows(trainCommand, values),
     samples,
     reference,
     commands: [
@@ -56,12 +57,15 @@ export function reportDetails(
   };
 }
 
-/** The options that a run keeps, for its report. */
-function configurationRows(values: TrainValues): ConfigurationRow[] {
-  return Object.entries(trainCommand.options)
+/** The options of a command that its runs keep, for a report. */
+export function configurationRows<Table extends OptionTable>(
+  { options }: Command<Table>,
+  values: OptionValues<Table>,
+): ConfigurationRow[] {
+  return Object.entries(options)
     .filter(([, { lifetime }]) => lifetime !== "session")
     .map(([name, option]) => {
-      const value = values[name as keyof TrainValues];
+      const value = values[name as keyof Table];
       return {
         section: option.section,
         name: flagName(name),

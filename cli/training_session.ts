@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  type GptConfiguration,
-  gptConfiguration,
-  type GptParameters,
-} from "../models/mod.ts";
+import type { GptConfiguration, GptParameters } from "../models/mod.ts";
 import type { Device } from "../tensor/mod.ts";
 import {
   adamW,
@@ -29,6 +25,7 @@ import {
 import { formatDuration } from "../train/report_format.ts";
 import { solverWords } from "../train/report_words.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
+import { modelConfiguration } from "./model_values.ts";
 import { describeDevice } from "./open_device.ts";
 import { bold, faint, type Output, printable } from "./output.ts";
 import type { PreparedText } from "./prepare_text.ts";
@@ -97,17 +94,7 @@ export async function trainAndTell(
   const session: Session = {
     values,
     text,
-    configuration: gptConfiguration({
-      vocabulary: text.tokenizer.vocabularySize,
-      context: values.seq,
-      width: values.dim,
-      heads: values.heads,
-      layers: values.layers,
-      before: values.before,
-      after: values.after,
-      endTime: values.endTime,
-      tied: !values.untied,
-    }),
+    configuration: modelConfiguration(values, text.tokenizer),
     folder: resumed?.folder ?? values.out ??
       await newRunFolder(text.corpus.name, new Date()),
     device,

@@ -6,11 +6,7 @@
  */
 
 import { type Tokenizer, tokenizerFromJson } from "../data/mod.ts";
-import {
-  type GptConfiguration,
-  gptConfiguration,
-  type GptParameters,
-} from "../models/mod.ts";
+import type { GptConfiguration, GptParameters } from "../models/mod.ts";
 import {
   gptFromCheckpoint,
   gptTask,
@@ -19,6 +15,7 @@ import {
   type TrainingTask,
 } from "../train/mod.ts";
 import { UsageError } from "./failure.ts";
+import { modelConfiguration } from "./model_values.ts";
 import { flagName } from "./option.ts";
 import { completeOptions } from "./parse.ts";
 import type { PreparedText } from "./prepare_text.ts";
@@ -119,29 +116,7 @@ export function makeModel(
     const task = gptTask({ ...text, configuration, dropout, seed });
     return { configuration, parameters, task };
   }
-  const configuration = configurationOf(values, tokenizer);
+  const configuration = modelConfiguration(values, tokenizer);
   const task = gptTask({ ...text, configuration, seed: values.seed });
   return { configuration, parameters: task.initialize(), task };
-}
-
-function configurationOf(
-  values: TuneValues,
-  tokenizer: Tokenizer,
-): GptConfiguration {
-  try {
-    return gptConfiguration({
-      vocabulary: tokenizer.vocabularySize,
-      context: values.seq,
-      width: values.dim,
-      heads: values.heads,
-      layers: values.layers,
-      before: values.before,
-      after: values.after,
-      endTime: values.endTime,
-      tied: !values.untied,
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
 }

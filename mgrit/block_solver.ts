@@ -89,18 +89,15 @@ function rowStep<X extends Tree, P extends Tree, C>(
     advance(block, x, parameters, h, { ...context, layers });
 }
 
-/** The chain of a block in one direction. */
+/** The chain of a block in one direction, from a first state. */
 function chainOf<X extends Tree, P extends Tree, C>(
-  { block, execution = "sequential", measure, parameters }: BlockProblem<
-    X,
-    P,
-    C
-  >,
+  { block, execution = "sequential", measure }: BlockProblem<X, P, C>,
+  first: X,
   placeOf: PlaceOf,
   step: RowStep<X>,
   finalStep: RowStep<X>,
 ): Chain<X> {
-  const { device } = leaves(parameters)[0];
+  const [{ device }] = leaves(first);
   return {
     steps: block.layers,
     space: execution === "stacked" ? stackedTrees<X>() : trees<X>(),
@@ -138,7 +135,8 @@ export function solveForward<X extends Tree, P extends Tree, C>(
     return value;
   };
   const finalStep = pullbacks === undefined ? step : recordedStep;
-  return multigrid(chainOf(problem, forwardPlace, step, finalStep), x, options);
+  const chain = chainOf(problem, x, forwardPlace, step, finalStep);
+  return multigrid(chain, x, options);
 }
 
 /** What an adjoint solve found; all of it is the caller's to free. */
@@ -180,7 +178,7 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
       : stackStates(layersOf(row).map((layer) => points[layer]));
   const step: RowStep<X> = (w, row, stride, { index }) => {
     const recorded = index === 0 ? pullbacks?.get(row) : undefined;
-    if (recorded !== undefined) return recorded.first(w);
+    if (recorded?.repeatable) return recorded.first(w);
     const weights = parametersOf(parameters, row);
     const { value, pullback } = vjp<[X], X>(
       (x) => rowStep(problem, row, stride)(x, weights),
@@ -206,6 +204,7 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
   };
   const chain = chainOf(
     problem,
+    cotangent,
     adjointPlace(block.layers),
     step,
     finalStep,

@@ -28,7 +28,10 @@ export type Indicator = "ratio" | "gradient" | "both";
 
 /** How accuracy is controlled. */
 export interface ControlOptions {
-  /** Batches from one probe to the next, from batch 0 on; ≥ 1. */
+  /**
+   * Batches from one probe to the next, from batch 0 on; ≥ 1. In training, steps:
+   * one may take several batches.
+   */
   readonly interval: number;
   /** What to do. */
   readonly policy: ControlPolicy;

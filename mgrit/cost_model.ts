@@ -2,7 +2,7 @@
  * What a multigrid solve costs: the steps that it evaluates, and the time that
  * it takes where several devices share the layers.
  *
- * Nothing here repeats the cycle: {@linkcode schedule} lets the solver itself
+ * Nothing here repeats the cycle: {@linkcode rehearse} lets the solver itself
  * run on a chain without content and notes which steps it asks for together.
  *
  * @example A training step of 64 layers on 8 devices, in units of a forward step
@@ -31,6 +31,7 @@ import { multigrid } from "./multigrid.ts";
 import type { Guess, MultigridOptions } from "./multigrid_options.ts";
 import type { Propagator } from "./propagator.ts";
 import { numbers } from "./state_space.ts";
+import type { Sweep } from "./sweep.ts";
 
 /** Steps that a solve takes together, for none depends on another. */
 export interface Round {
@@ -42,28 +43,37 @@ export interface Round {
   readonly final: boolean;
 }
 
+/** What a solve does. */
+export interface Rehearsal {
+  /** One after the other. */
+  readonly rounds: readonly Round[];
+  /** Its pieces; `launches` counts the rounds of each. */
+  readonly sweeps: readonly Sweep[];
+}
+
 /**
- * The rounds of a solve, one after the other. All iterations are counted: where
- * a tolerance ends it sooner nobody can tell.
+ * What a solve would do, found out without doing it. All iterations are counted:
+ * where a tolerance ends it sooner nobody can tell.
  *
  * @param steps N ≥ 1.
  * @throws {RangeError} If an option is out of its range.
  */
-export function schedule(
+export function rehearse(
   steps: number,
   options: MultigridOptions<never>,
-): Round[] {
+): Rehearsal {
   const rounds: Round[] = [];
   const record = (final: boolean): Propagator<number> => (level, asked) => {
     rounds.push({ level, steps: asked.map(({ n }) => n), final });
     return asked.map(() => 0);
   };
-  multigrid(
+  const { sweeps } = multigrid(
     {
       steps,
       space: numbers,
       propagator: record(false),
       finalPropagator: record(true),
+      launches: () => rounds.length,
     },
     0,
     {
@@ -72,7 +82,7 @@ export function schedule(
       tolerance: undefined,
     },
   );
-  return rounds;
+  return { rounds, sweeps };
 }
 
 /** A guess of the same cost that needs no states. */
@@ -97,7 +107,7 @@ export function evaluationCounts(
   options: MultigridOptions<never>,
 ): number[] {
   const counts = new Array<number>(options.levels).fill(0);
-  for (const { level, steps: together } of schedule(steps, options)) {
+  for (const { level, steps: together } of rehearse(steps, options).rounds) {
     counts[level.index] += together.length;
   }
   return counts;
@@ -162,7 +172,7 @@ export function parallelTime(
   assertInteger("devices", devices, 1);
   const owner = owners(steps, options, devices);
   let time = 0;
-  for (const round of schedule(steps, options)) {
+  for (const round of rehearse(steps, options).rounds) {
     const { level: { points }, steps: together } = round;
     const shares = new Map<number, number>();
     let changesHands = false;

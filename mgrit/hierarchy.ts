@@ -111,9 +111,10 @@ function keptPoints(
     assertInteger("coarsening", kept, 2);
     return pointsFrom(0, steps, kept);
   }
-  const ascending = kept.every((i, k) =>
-    Number.isInteger(i) && i <= steps && (k === 0 ? i === 0 : i > kept[k - 1])
-  );
+  const ascending = kept[0] === 0 &&
+    kept.every((i, k) =>
+      Number.isInteger(i) && i <= steps && (k === 0 || i > kept[k - 1])
+    );
   if (!ascending) {
     throw new RangeError(
       `multigrid: coarsening [${kept}] of level ${index} must be indices that ` +

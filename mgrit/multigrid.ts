@@ -82,7 +82,7 @@ export interface Solution<X> {
    * Iterations after which every C-point is exact whatever the coarse steps
    * are: ⌈M / (ν + 1)⌉ for M intervals between C-points (M if the C-relaxation
    * is weighted), and one more with `skip`. Residuals from there on are
-   * rounding.
+   * rounding. Not if there are transfers that lose something.
    */
   readonly exactIterations: number;
 }
@@ -131,6 +131,12 @@ export function multigrid<X>(
 ): Solution<X> {
   const levels = hierarchy(chain.steps, options);
   assertMultigridOptions(options);
+  if (options.guess === "previous") {
+    throw new TypeError(
+      "multigrid: guess previous needs the states of a solve before; give " +
+        "solve() a memory, or a function as the guess",
+    );
+  }
   const { space, finalPropagator = chain.propagator } = chain;
   let steps = 0;
   const count =

@@ -89,7 +89,6 @@ export const defaultMultigrid: MultigridOptions<never> = {
  * Checks options, those of {@linkcode hierarchy} excepted.
  *
  * @throws {RangeError} If one is out of its range.
- * @throws {TypeError} If the guess is `previous`.
  */
 export function assertMultigridOptions<X>(
   options: MultigridOptions<X>,
@@ -109,12 +108,6 @@ export function assertMultigridOptions<X>(
   assertOneOf("cycle", cycle, ["V", "F"]);
   assertInteger("coarseSweeps", coarseSweeps, 1);
   if (typeof guess !== "function") assertOneOf("guess", guess, guesses);
-  if (guess === "previous") {
-    throw new TypeError(
-      "multigrid: guess previous needs the states of a solve before; give " +
-        "solve() a memory, or a function as the guess",
-    );
-  }
   assertInteger("iterations", iterations, guess === "skip" ? 1 : 0);
   const { absolute = 0, relative = 0 } = tolerance ?? {};
   if (!(absolute >= 0 && relative >= 0)) {
@@ -134,7 +127,8 @@ export function fcSweepsOf(relaxation: Relaxation): number {
   return relaxations.indexOf(relaxation);
 }
 
-function assertOneOf(
+/** @throws {RangeError} If an option is none of the words that there are. */
+export function assertOneOf(
   name: string,
   value: unknown,
   known: readonly string[],

@@ -24,10 +24,13 @@
  */
 
 import {
+  alias,
+  currentScope,
   formatShape,
   fuse,
   leaves,
   mapTree,
+  sameShape,
   type Tensor,
   type Tree,
 } from "../tensor/internal.ts";
@@ -44,7 +47,9 @@ export interface LayerContext {
 
 /**
  * A stack of N residual layers. The functions work for one layer's state and
- * parameters and, unchanged, for a stack of L layers with a leading axis.
+ * parameters and, unchanged, for a stack of L layers with a leading axis: a bias
+ * [width] is [L, width] then, which `linear` knows what to do with, but `add`
+ * would broadcast along another axis.
  */
 export interface OdeBlock<X extends Tree, P extends Tree, C> {
   /** N ≥ 1. */
@@ -67,7 +72,11 @@ export interface OdeBlock<X extends Tree, P extends Tree, C> {
 
 const axpy = fuse("euler step", (x, h, f) => e.add(x, e.mul(h, f)));
 
-/** One step of size h: the block's own, or x + h F(x). */
+/**
+ * One step of size h: the block's own, or x + h F(x).
+ *
+ * @throws {RangeError} If the step doesn't keep the state's shape.
+ */
 export function advance<X extends Tree, P extends Tree, C>(
   block: OdeBlock<X, P, C>,
   x: X,
@@ -75,9 +84,34 @@ export function advance<X extends Tree, P extends Tree, C>(
   h: number,
   context: C & LayerContext,
 ): X {
-  if (block.step !== undefined) return block.step(x, parameters, h, context);
-  const derivative = block.rightHandSide(x, parameters, context);
-  return mapTree((a, f) => axpy(a, h, f), x, derivative);
+  const next = block.step === undefined
+    ? mapTree(
+      (a, f) => axpy(a, h, f),
+      x,
+      block.rightHandSide(x, parameters, context),
+    )
+    : block.step(x, parameters, h, context);
+  assertSameShapes(leaves(x), leaves(next));
+  // Who frees the result must not free a tensor that a step hands on.
+  const own = currentScope();
+  return mapTree((leaf) => leaf.scope === own ? leaf : alias(leaf), next);
+}
+
+function assertSameShapes(
+  given: readonly Tensor[],
+  next: readonly Tensor[],
+): void {
+  if (
+    given.length === next.length &&
+    given.every(({ shape }, i) => sameShape(shape, next[i].shape))
+  ) return;
+  const shapes = [given, next].map((tensors) =>
+    tensors.map(({ shape }) => formatShape(shape)).join(", ") || "no tensors"
+  );
+  throw new RangeError(
+    `ODE block: a step turns a state of shape ${shapes[0]} into ` +
+      `${shapes[1]}; rightHandSide and step must keep it`,
+  );
 }
 
 /**

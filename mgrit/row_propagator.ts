@@ -7,7 +7,7 @@
 
 import { scope, type Tree } from "../tensor/internal.ts";
 import type { Level } from "./hierarchy.ts";
-import { type LayerRow, singleLayer } from "./layer_row.ts";
+import { type LayerRow, layersOf, singleLayer } from "./layer_row.ts";
 import type { Propagator } from "./propagator.ts";
 import { stackStates, unstackStates } from "./stacked_states.ts";
 
@@ -81,12 +81,29 @@ export function rowPropagator<X extends Tree>(
         spacing: Math.abs(spacing),
         count: part.length,
       };
-      return turn(scope(() => {
+      const takeTogether = (): X[] => {
         const states = stackStates(turn(part.map(({ from }) => from)));
         return unstackStates(step(states, row, stride, level), row.count);
-      }));
+      };
+      return turn(scope(() => explained(row, takeTogether)));
     });
   };
+}
+
+/** Says where a leading axis comes from that a block can't deal with. */
+function explained<T>(row: LayerRow, takeTogether: () => T): T {
+  try {
+    return takeTogether();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RangeError(
+      `solve: layers ${layersOf(row).join(", ")} as one stacked call: ` +
+        `${error.message}. If it is for the leading axis of ${row.count} layers ` +
+        `that states and parameters have there, make the block's functions work ` +
+        `with it, or set execution to "sequential"`,
+      { cause: error },
+    );
+  }
 }
 
 /** Where runs of evenly spaced places of one step size begin and end. */

@@ -6,7 +6,14 @@
  */
 
 import { customVjp } from "../autograd/mod.ts";
-import { dispose, mapTree, scope, type Tree } from "../tensor/internal.ts";
+import {
+  dispose,
+  leaves,
+  mapTree,
+  scope,
+  tracked,
+  type Tree,
+} from "../tensor/internal.ts";
 import {
   type BlockProblem,
   RowPullbacks,
@@ -24,7 +31,7 @@ import {
   unneeded,
 } from "./march.ts";
 import type { Solution } from "./multigrid.ts";
-import type { MultigridOptions } from "./multigrid_options.ts";
+import { assertOneOf, type MultigridOptions } from "./multigrid_options.ts";
 import {
   advance,
   assertStacked,
@@ -75,7 +82,7 @@ export interface SolveOptions<X = never> {
   readonly memory?: SolveMemory<X & Tree>;
   /**
    * Hears of every pass, if one of them is by multigrid. Residuals' norms are
-   * computed only if it is there.
+   * computed only if it is there, or for a tolerance.
    */
   readonly onSolve?: (report: SolveReport) => void;
   /**
@@ -126,20 +133,46 @@ export function solve<X extends Tree, P extends Tree, C>(
   const step = (n: number) => (state: X, layer: P): X =>
     advance(block, state, layer, h, { ...context, layers: [n] });
   const problem = { block, context };
-  return customVjp<{ x: X; parameters: P }, X>(
+  const march = (inputs: Inputs<X, P>, needed: boolean): March<X, P> => {
+    if (isMultigrid(options.forward) || isMultigrid(options.backward)) {
+      return solveInParallel(problem, inputs, options, needed);
+    }
+    if (!needed) return marchOnly(block.layers, step, inputs);
+    return options.remat
+      ? marchWithStates(block.layers, step, inputs)
+      : marchWithTapes(block.layers, step, inputs);
+  };
+  return customVjp<Inputs<X, P>, X>(
     "solve",
     (inputs, needed) => {
-      if (isMultigrid(options.forward) || isMultigrid(options.backward)) {
-        return solveInParallel(problem, inputs, options, needed);
-      }
-      if (!needed) return marchOnly(block.layers, step, inputs);
-      return options.remat
-        ? marchWithStates(block.layers, step, inputs)
-        : marchWithTapes(block.layers, step, inputs);
+      const solved = march(inputs, needed);
+      return {
+        ...solved,
+        pullback: (cotangent) => {
+          refuseFollowers([inputs, cotangent]);
+          return solved.pullback(cotangent);
+        },
+      };
     },
     { x, parameters },
   );
 }
+
+/**
+ * What a tape would see of a backward pass is not all that happens there, and a
+ * gradient of it would be wrong.
+ *
+ * @throws {TypeError} If a tape follows what the backward pass starts from.
+ */
+function refuseFollowers(tensors: Tree): void {
+  if (!leaves(tensors).some(tracked)) return;
+  throw new TypeError(
+    "solve: gradients of gradients aren't available through it; apply the " +
+      "layers one by one instead",
+  );
+}
+
+const executions: readonly Execution[] = ["sequential", "stacked"];
 
 /** One level: states everywhere by a serial march. */
 const serial: MultigridOptions<never> = {
@@ -150,7 +183,9 @@ const serial: MultigridOptions<never> = {
   guess: "input",
 };
 
-function isMultigrid<X>(options: MultigridOptions<X> | undefined): boolean {
+function isMultigrid<X>(
+  options: MultigridOptions<X> | undefined,
+): options is MultigridOptions<X> {
   return options !== undefined && options.levels !== 1;
 }
 
@@ -161,10 +196,16 @@ function solveInParallel<X extends Tree, P extends Tree, C>(
   options: SolveOptions<X>,
   needed: boolean,
 ): March<X, P> {
-  const { forward = serial, backward = serial, memory, onSolve } = options;
-  const { execution } = options;
-  const measure = onSolve !== undefined;
-  const problem = { ...equation, parameters, execution, measure };
+  const { execution = "sequential", memory, onSolve } = options;
+  const [forward, backward] = [options.forward, options.backward].map((given) =>
+    isMultigrid(given) ? given : serial
+  );
+  assertOneOf("execution", execution, executions);
+  const problem = { ...equation, parameters, execution };
+  const measured = (options: MultigridOptions<X>): BlockProblem<X, P, C> => ({
+    ...problem,
+    measure: onSolve !== undefined || options.tolerance !== undefined,
+  });
   const { layers } = problem.block;
   const pullbacks = needed && !options.remat &&
       (execution !== "stacked" || sameRows(layers, forward, backward))
@@ -174,7 +215,7 @@ function solveInParallel<X extends Tree, P extends Tree, C>(
   try {
     return scope(() => {
       const found = solveForward(
-        problem,
+        measured(forward),
         x,
         withMemory(forward, memory, "forward", x),
         pullbacks,
@@ -191,7 +232,7 @@ function solveInParallel<X extends Tree, P extends Tree, C>(
         pullback: (cotangent: X) =>
           scope(() => {
             const solution = solveAdjoint(
-              problem,
+              measured(backward),
               { inputs, states },
               cotangent,
               withMemory(backward, memory, "backward", cotangent),

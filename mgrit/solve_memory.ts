@@ -14,6 +14,7 @@ import {
 import type { Direction } from "./control_options.ts";
 import { hierarchy } from "./hierarchy.ts";
 import type { MultigridOptions } from "./multigrid_options.ts";
+import { trees } from "./state_space.ts";
 
 /** States that a solve found, at the C-points of its finest level. */
 export interface RememberedStates<X extends Tree> {
@@ -97,8 +98,8 @@ export function withMemory<X extends Tree>(
     : (point: number): X => {
       const state = remembered.states[remembered.points.indexOf(point)];
       // Another coarsening than before: nothing is known there.
-      const known = leaves(state ?? first).map((x) => x.retain());
-      return replaceLeaves(first, known);
+      const known = trees<X>().copy(state ?? first);
+      return replaceLeaves(first, leaves(known));
     };
   return { ...options, guess };
 }

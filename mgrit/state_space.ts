@@ -9,6 +9,7 @@ import {
   fuse,
   leaves,
   mapTree,
+  scope,
   squaredNorm,
 } from "../tensor/internal.ts";
 import type { Tensor, Tree } from "../tensor/internal.ts";
@@ -81,12 +82,7 @@ export function trees<X extends Tree>(): StateSpace<X> {
 }
 
 function normOf(tensors: readonly Tensor[]): Measurement {
-  const squares = tensors.map((x) => {
-    const square = squaredNorm(x);
-    const value = readNumber(square);
-    square.dispose();
-    return value;
-  });
+  const squares = tensors.map((x) => scope(() => readNumber(squaredNorm(x))));
   return squares.every((value) => typeof value === "number")
     ? rootOfSum(squares)
     : Promise.all(squares).then(rootOfSum);

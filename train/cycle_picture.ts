@@ -9,9 +9,8 @@
 import { hierarchy, type Level } from "../mgrit/hierarchy.ts";
 import {
   type Direction,
-  multigrid,
   type MultigridOptions,
-  numbers,
+  rehearse,
   type SweepKind,
 } from "../mgrit/mod.ts";
 import { px } from "./chart.ts";
@@ -30,8 +29,7 @@ export interface Phase {
 }
 
 /**
- * The sweeps of a solve in order. Nothing here repeats the cycle: the solver
- * itself runs on a chain of numbers.
+ * The sweeps of a solve in order.
  *
  * @param layers N ≥ 1.
  * @throws {RangeError} If an option is out of its range.
@@ -40,21 +38,7 @@ export function cyclePhases(
   layers: number,
   options: MultigridOptions<never>,
 ): Phase[] {
-  let rounds = 0;
-  const { sweeps } = multigrid(
-    {
-      steps: layers,
-      space: numbers,
-      propagator: (_, steps) => {
-        rounds++;
-        return steps.map(() => 0);
-      },
-      launches: () => rounds,
-    },
-    0,
-    // Where a solve starts doesn't change what is done from there.
-    options.guess === "previous" ? { ...options, guess: "input" } : options,
-  );
+  const { sweeps } = rehearse(layers, options);
   return sweeps.map(({ kind, level, steps, launches }) => ({
     kind,
     level,

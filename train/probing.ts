@@ -234,7 +234,7 @@ function doubled(
   });
 }
 
-/** Keeps the first report of each direction by multigrid. */
+/** Keeps the first report of each direction. */
 function listener(): {
   reports: Reports;
   onSolve: (report: SolveReport) => void;

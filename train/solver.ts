@@ -8,7 +8,9 @@ import {
   completeControl,
   type ControlOptions,
   type ControlState,
+  type Direction,
   type DirectionIterations,
+  directions,
   type Execution,
   hierarchy,
   iterationsOf,
@@ -17,6 +19,7 @@ import {
   type SolveOptions,
   startControl,
 } from "../mgrit/mod.ts";
+import { assertMultigridOptions } from "../mgrit/multigrid_options.ts";
 import type { TrainingTask } from "./task.ts";
 
 /** How the block of a task is solved. */
@@ -67,8 +70,10 @@ export function completeSolver(
     );
   }
   const { forward, backward, execution = "sequential", control } = solver;
-  hierarchy(block.layers, forward);
-  hierarchy(block.layers, backward);
+  for (const options of [forward, backward]) {
+    hierarchy(block.layers, options);
+    if (options.levels > 1) assertMultigridOptions(options);
+  }
   return {
     forward,
     backward,
@@ -88,8 +93,10 @@ export function configuredIterations(
 
 /** Whether solves start from what the last ones found. */
 export function needsMemory(solver: TrainingSolver): boolean {
-  const { forward, backward } = solver;
-  return forward.guess === "previous" || backward.guess === "previous";
+  return directions.some((direction) => {
+    const { levels, guess } = solver[direction];
+    return levels > 1 && guess === "previous";
+  });
 }
 
 /** What a checkpoint keeps of control; nothing if there is none. */
@@ -120,9 +127,7 @@ export function solveOptions(
   onSolve?: SolveOptions<never>["onSolve"],
 ): SolveOptions<never> {
   const { execution } = solver;
-  const of = (
-    direction: "forward" | "backward",
-  ): MultigridOptions<never> | undefined => {
+  const of = (direction: Direction): MultigridOptions<never> | undefined => {
     const count = iterations[direction];
     return count === undefined
       ? undefined

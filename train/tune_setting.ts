@@ -4,12 +4,13 @@
  * @module
  */
 
-import { parallelTime, type StepCosts } from "../mgrit/cost_model.ts";
 import {
   defaultMultigrid,
   type Direction,
   type MultigridOptions,
+  parallelTime,
   type Relaxation,
+  type StepCosts,
 } from "../mgrit/mod.ts";
 
 /** Guesses that a single batch can judge. */

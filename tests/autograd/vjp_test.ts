@@ -274,3 +274,27 @@ Deno.test("a pullback's first input alone, as often as wanted", async () => {
   assertEquals(cpu.stats().liveBuffers, 0);
   cpu.close();
 });
+
+testOnReference(
+  "a pullback that runs once can't be asked for its first",
+  () => {
+    const doubled = (x: t.Tensor): t.Tensor => t.mul(x, 2);
+    const { value, pullback } = vjp(checkpoint(doubled), t.tensor([1, 2]));
+    assert(!pullback.repeatable && vjp(doubled, value).pullback.repeatable);
+    assertThrows(() => pullback.first(value), TypeError, "which runs once");
+    pullback(value);
+  },
+);
+
+Deno.test("a custom function that fails keeps nothing", async () => {
+  const cpu = await t.device("reference");
+  const x = t.tensor([1, 2]);
+  const failing = (x: t.Tensor): t.Tensor =>
+    customVjp<t.Tensor, t.Tensor>("failing", () => {
+      throw new RangeError("failed");
+    }, x);
+  assertThrows(() => grad(failing)(x), RangeError, "failed");
+  x.dispose();
+  assertEquals(cpu.stats().liveBuffers, 0);
+  cpu.close();
+});

@@ -16,7 +16,7 @@ import {
 import {
   evaluationCounts,
   parallelTime,
-  schedule,
+  rehearse,
   type StepCosts,
 } from "../../mgrit/cost_model.ts";
 
@@ -159,7 +159,7 @@ Deno.test("one device takes all evaluations at their costs", () => {
 
 Deno.test("more devices are never slower if messages are free, and than rounds none is faster", () => {
   for (const [steps, options] of combinations()) {
-    const rounds = schedule(steps, options).length;
+    const rounds = rehearse(steps, options).rounds.length;
     // Halving each device's share
     const times = [1, 2, 4, 8, 16, 32, 64].map((devices) =>
       parallelTime("forward", steps, options, units, devices)

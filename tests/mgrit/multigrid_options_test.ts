@@ -34,6 +34,7 @@ Deno.test("options that can't work say why", () => {
     [{ coarsening: 1 }, "coarsening 1 must be an integer ≥ 2"],
     [{ coarsening: NaN }, "coarsening NaN must be an integer ≥ 2"],
     [{ coarsening: [] }, "coarsening [] must have an element for every level"],
+    [{ coarsening: [[]] }, "coarsening [] of level 0 must be indices"],
     [
       { coarsening: [[1, 4]] },
       "coarsening [1,4] of level 0 must be indices that ascend from 0 to at " +

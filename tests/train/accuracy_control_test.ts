@@ -321,6 +321,11 @@ Deno.test("control: a solver that can't be is refused at once", () => {
     "levels: 5 with coarsening factor 2 leaves 1 step",
   );
   assertThrows(
+    () => train(task, options(1, solver(1, {}, { weight: 0 }))),
+    RangeError,
+    "weight 0 must be positive",
+  );
+  assertThrows(
     () => train(task, options(1, solver(1, { interval: 0 }))),
     RangeError,
     "control: interval is 0",

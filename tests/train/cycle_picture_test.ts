@@ -94,6 +94,17 @@ Deno.test("sweeps come in the order in which the solver does them", () => {
     end,
   ]);
   assertEquals(phases({ levels: 1 }), [["final sweep", 0, 16, 16]]);
+  // Nobody knows where a tolerance ends a solve, or needs the states of a guess.
+  assertEquals(
+    phases({
+      iterations: 2,
+      tolerance: { relative: 0.5 },
+      guess: () => {
+        throw new Error("asked for a state");
+      },
+    }),
+    [...cycle, ...cycle, end],
+  );
 });
 
 Deno.test("every sweep that takes steps is drawn, as wide as they are long", () => {
