@@ -20,7 +20,9 @@
  */
 
 import {
+  alias,
   apply,
+  currentScope,
   leaves,
   type Operation,
   replaceLeaves,
@@ -97,9 +99,17 @@ export function customVjp<I extends Tree, O extends Tree>(
       throw error;
     }
   });
+  // A tensor that was there before would keep its gradient of before, and must
+  // not be freed with the result.
+  const given = new Set(tensors.map(({ id }) => id));
+  const own = currentScope();
+  const isNew = (x: Tensor): boolean => x.scope === own && !given.has(x.id);
+  const results = unobserved(() =>
+    leaves(value).map((x) => isNew(x) ? x : alias(x))
+  );
   const outputs = apply(customOperation, tensors, {
     name,
-    outputs: leaves(value),
+    outputs: results,
     pullback: (cotangents) =>
       leaves(pullback(replaceLeaves(value, cotangents))),
     release: () => {

@@ -57,7 +57,7 @@ export const mgritDefaults: Readonly<Record<string, string>> = {
 };
 
 /** Steps before the clock counts, in which V8 optimizes the kernels. */
-const warmup = 3;
+const warmup = 8;
 
 /** Of a layer, in forward steps. */
 const work = { forward: 1, stateVjp: 1, fullVjp: 2, communication: 0 };

@@ -150,11 +150,25 @@ function solveCoarsest<X>(
   const { index, steps } = grid.level;
   const points = pointsFrom(1, steps, 1);
   multigrid.record("coarse solve", index, () => {
-    if (sweeps === undefined) return relax(multigrid, grid, points);
+    if (sweeps === undefined) {
+      relax(multigrid, grid, points);
+      pack(multigrid, grid, points);
+      return;
+    }
     for (let sweep = 0; sweep < sweeps; sweep++) {
       store(multigrid, grid, points, stepTo(multigrid, grid, points));
     }
   });
+}
+
+/** Brings states together that a march left each in a place of its own. */
+function pack<X>(
+  { space }: Arithmetic<X>,
+  { u }: Grid<X>,
+  points: readonly number[],
+): void {
+  const packed = space.pack?.(points.map((i) => u[i]));
+  packed?.forEach((state, k) => u[points[k]] = state);
 }
 
 /** u ← u + (coarse u − v) at the C-points. Frees the coarser grid. */

@@ -6,6 +6,7 @@
  */
 
 import {
+  dispose,
   empty,
   fuse,
   leaves,
@@ -122,5 +123,12 @@ export function stackedTrees<X extends Tree>(): StateSpace<X> {
       states.length < 2
         ? single.norm(states)
         : scope(() => single.norm([stackStates(states)])),
+    pack: (states) => {
+      const packed = scope(() =>
+        unstackStates(stackStates(states), states.length)
+      );
+      states.forEach(dispose);
+      return packed;
+    },
   };
 }

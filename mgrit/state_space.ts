@@ -31,6 +31,11 @@ export interface StateSpace<X> {
   readonly norm: (states: readonly X[]) => Measurement;
   /** Frees a state. */
   readonly dispose: (x: X) => void;
+  /**
+   * The same states, laid out so that functions of lists take them as one;
+   * frees the given ones. Only for spaces where that makes a difference.
+   */
+  readonly pack?: (states: readonly X[]) => X[];
 }
 
 /**

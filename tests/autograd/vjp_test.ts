@@ -286,6 +286,53 @@ testOnReference(
   },
 );
 
+testOnReference("a custom function may return what it was given", async () => {
+  const x = t.tensor([1, 2]);
+  const constant = t.tensor([5, 7]);
+  const steered = (x: t.Tensor): t.Tensor =>
+    customVjp("steered", (y: t.Tensor) => ({
+      value: y,
+      pullback: (dy: t.Tensor) => t.mul(dy, 3),
+    }), x);
+  const replaced = (x: t.Tensor): t.Tensor =>
+    customVjp("replaced", () => ({
+      value: constant,
+      pullback: (dy: t.Tensor) => dy,
+    }), x);
+  for (
+    const [f, value, gradient] of [
+      [steered, [1, 2], [6, 12]],
+      [replaced, [5, 7], [10, 14]],
+      [checkpoint((y: t.Tensor) => y), [1, 2], [2, 4]],
+    ] as const
+  ) {
+    const found = vjp((y: t.Tensor) => f(y), x);
+    const [pulled] = found.pullback(t.mul(found.value, 2));
+    assertEquals(await found.value.array(), value);
+    assertEquals(await pulled.array(), gradient);
+    assertEquals(
+      await grad((y: t.Tensor) => t.sum(t.square(f(y))))(x).array(),
+      gradient,
+    );
+    t.dispose([found.value, pulled]);
+  }
+  assertEquals(await constant.array(), [5, 7]);
+});
+
+testOnReference("checkpoint frees what it computes on the way", (cpu) => {
+  const thrice = (x: t.Tensor): t.Tensor => t.sin(t.sin(t.sin(x)));
+  const x = t.zeros([1000]);
+  const peak = (f: (x: t.Tensor) => t.Tensor): number => {
+    cpu.resetPeak();
+    const { value, pullback } = vjp((x: t.Tensor) => f(f(f(f(x)))), x);
+    value.dispose();
+    pullback[Symbol.dispose]();
+    return cpu.stats().peakBytes / x.size / 8;
+  };
+  // x and twelve results; x, four results and the two before the last
+  assertEquals([peak(thrice), peak(checkpoint(thrice))], [13, 7]);
+});
+
 Deno.test("a custom function that fails keeps nothing", async () => {
   const cpu = await t.device("reference");
   const x = t.tensor([1, 2]);

@@ -29,7 +29,7 @@ async function bench(
   };
 }
 
-Deno.test("slow: bench guess compares guesses, and the input is best", async () => {
+Deno.test("bench guess compares guesses, and the input is best", async () => {
   const { code, lines } = await bench(
     "guess --layers 16 --dim 16 --heads 2 --seq 8 --batch 1 --seeds 3",
   );
@@ -49,7 +49,7 @@ Deno.test("slow: bench guess compares guesses, and the input is best", async () 
   }
 });
 
-Deno.test("slow: bench gradients trains and looks at exact gradients", async () => {
+Deno.test("bench gradients trains and looks at exact gradients", async () => {
   const { code, lines, stderr } = await bench(
     "gradients --solvers serial,input:2/1,input:9/9 --without-buffers skip:2/1 " +
       "--before 1 --layers 8 --after 1 --coarsening 2 --dim 16 --heads 2 " +

@@ -12,7 +12,7 @@ const small = [
   ),
 ];
 
-Deno.test("slow: study trains three times and compares", () =>
+Deno.test("study trains three times and compares", () =>
   inFolder(async (folder) => {
     // No two gradients are as near as that: the adaptive run becomes serial.
     const { code, stdout, stderr } = await run(folder, "study", [

@@ -27,8 +27,7 @@ const relaxations: readonly Relaxation[] = ["F", "FCF"];
 
 for (const name of problems) {
   Deno.test({
-    name:
-      `slow: golden ${name}: no guess gives better gradients than the input`,
+    name: `golden ${name}: no guess gives better gradients than the input`,
     ignore: goldenMissing,
     fn: async () => {
       const device = await t.device("wasm", { threads: 1 });
