@@ -77,7 +77,7 @@ export const solverOptions = {
       execution: choice(["sequential", "stacked"], {
         help: "stacked: the layers of a sweep in one batch, for devices that " +
           "one layer doesn't fill; equal but for rounding",
-        default: "stacked",
+        default: "sequential",
       }),
     }),
   }),

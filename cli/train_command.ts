@@ -89,7 +89,7 @@ const options = {
       least: 1,
     }),
     ...adjustable({
-      steps: integer({ help: "Steps of the run", default: 3000, least: 1 }),
+      steps: integer({ help: "Steps of the run", default: 2500, least: 1 }),
     }),
     lr: number({
       help: "Highest learning rate; it rises during the warm-up, then falls " +

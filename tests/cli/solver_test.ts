@@ -122,7 +122,7 @@ Deno.test("a run by multigrid: probes, a switch, resuming, report, text", () =>
     assertStringIncludes(
       made.stdout,
       "solver  mgrit, 2 levels, coarsening 2, 1 iteration forward, " +
-        "1 iteration backward, F-relaxation, from zero, stacked; probe every 2\n",
+        "1 iteration backward, F-relaxation, from zero; probe every 2\n",
     );
     assertMatch(
       made.stdout,
