@@ -77,8 +77,8 @@ export * from "./gradient_accumulation.ts";
 export * from "./gradient_clipping.ts";
 
 export { type History, history, summarize, type Summary } from "./history.ts";
+export type { ConfigurationRow } from "./report_configuration.ts";
 export {
-  type ConfigurationRow,
   type ReferenceRun,
   type ReportDetails,
   type Sample,

@@ -6,6 +6,10 @@
 
 import { lineChart, type Point, type Series } from "./chart.ts";
 import type { StepEvent, TrainingEvent } from "./event.ts";
+import {
+  type ConfigurationRow,
+  configurationTable,
+} from "./report_configuration.ts";
 import { type History, history, summarize, type Summary } from "./history.ts";
 import {
   count,
@@ -18,20 +22,6 @@ import {
 import { solverSection } from "./report_solver.ts";
 import { reportStyle } from "./report_style.ts";
 import { movingAverage, quantile } from "./smoothing.ts";
-
-/** A line of the configuration table. */
-export interface ConfigurationRow {
-  /** The heading it stands under. */
-  readonly section: string;
-  /** What is set. */
-  readonly name: string;
-  /** What to. */
-  readonly value: string;
-  /** What it means. */
-  readonly help: string;
-  /** Whether it is something else than the default. */
-  readonly changed: boolean;
-}
 
 /** A text that the model wrote. */
 export interface Sample {
@@ -129,7 +119,7 @@ ${solverSection(all)}
 ${samples(details)}
 <h2>Timings</h2>
 ${timings(run, summary)}
-${configuration(details)}
+${configurationTable(details.configuration)}
 ${commands(details)}
 </main>
 <footer>Made by Layerbraid.</footer>
@@ -328,27 +318,6 @@ function timings({ steps, resumed }: History, summary: Summary): string {
       `<tr><th scope="row">${name}</th><td class="number">${value}</td></tr>`
     ).join("")
   }</tbody></table>`;
-}
-
-function configuration({ configuration }: ReportDetails): string {
-  if (configuration.length === 0) return "";
-  const sections = Map.groupBy(configuration, ({ section }) => section);
-  const bodies = [...sections].map(([heading, rows]) =>
-    `<tbody><tr><th scope="rowgroup" colspan="3">${
-      escapeHtml(heading)
-    }</th></tr>${
-      rows.map(({ name, value, help, changed }) =>
-        `<tr><th scope="row"><code>${escapeHtml(name)}</code></th><td${
-          changed ? ' class="changed"' : ""
-        }>${escapeHtml(value)}</td><td class="help">${
-          escapeHtml(help)
-        }</td></tr>`
-      ).join("")
-    }</tbody>`
-  );
-  return `<h2>Configuration</h2>
-<p>Bold: set to something else than the default.</p>
-<table>${bodies.join("")}</table>`;
 }
 
 function commands({ commands }: ReportDetails): string {

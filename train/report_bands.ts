@@ -30,28 +30,23 @@ export interface Band {
   readonly segments: readonly Segment[];
 }
 
-/** A chart of bands. */
-export interface BandChartOptions {
-  /** Unique in its page. */
-  readonly id: string;
-  /** Its title, read out to those who can't see it. */
-  readonly title: string;
-  /** What it shows, in a sentence for those who can't see it. */
-  readonly description: string;
-  /** Where the axis, which begins at 0, ends. */
-  readonly last: number;
-  /** From top to bottom. */
-  readonly bands: readonly Band[];
-}
-
 const pitch = 54;
 const thickness = 26;
 const axisHeight = 26;
 
-/** The SVG element of bands. */
-export function bandChart(
-  { id, title, description, last, bands }: BandChartOptions,
-): string {
+/**
+ * The SVG element of bands that say how directions were solved.
+ *
+ * @param bands From top to bottom.
+ * @param last Where the axis, which begins at 0, ends.
+ */
+export function modeBands(bands: readonly Band[], last: number): string {
+  const id = "modes";
+  const title = "How each direction was solved by step";
+  const description =
+    bands.map(({ label, segments }) =>
+      `${label}: ${segments.map(({ text }) => text).join(", then ")}`
+    ).join("; ") + ".";
   const across = (x: number): number => 100 * x / Math.max(1, last);
   const height = bands.length * pitch + axisHeight;
   const rows = bands.map(({ label, class: name, segments }, row) => {

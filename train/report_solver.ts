@@ -13,7 +13,7 @@ import {
 import { cyclePicture, cycleWords } from "./cycle_picture.ts";
 import type { ProbeEvent, TrainingEvent } from "./event.ts";
 import { type History, history } from "./history.ts";
-import { bandChart, type Segment } from "./report_bands.ts";
+import { modeBands, type Segment } from "./report_bands.ts";
 import { count, decimals, escapeHtml } from "./report_format.ts";
 import {
   directionClass,
@@ -140,15 +140,7 @@ function modeChart(modes: Modes, last: number): string {
     };
   });
   return `<figure><h3>How each direction was solved, by step</h3>${
-    bandChart({
-      id: "modes",
-      title: "How each direction was solved by step",
-      description: bands.map(({ label, segments }) =>
-        `${label}: ${segments.map(({ text }) => text).join(", then ")}`
-      ).join("; ") + ".",
-      last,
-      bands,
-    })
+    modeBands(bands, last)
   }</figure>`;
 }
 

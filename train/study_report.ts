@@ -7,8 +7,11 @@
 import { directions } from "../mgrit/mod.ts";
 import { lineChart } from "./chart.ts";
 import { type History, summarize } from "./history.ts";
-import type { ConfigurationRow } from "./report.ts";
-import { type Band, bandChart } from "./report_bands.ts";
+import { type Band, modeBands } from "./report_bands.ts";
+import {
+  type ConfigurationRow,
+  configurationTable,
+} from "./report_configuration.ts";
 import {
   count,
   decimals,
@@ -75,7 +78,7 @@ ${switches(runs.adaptive)}
 ${charts.slice(2).join("\n")}
 <h2>Results</h2>
 ${results(runs)}
-${configuration(details)}
+${configurationTable(details.configuration)}
 <h2>Again</h2>
 <pre>${escapeHtml(details.command)}</pre>
 </main>
@@ -121,17 +124,7 @@ function upperFirst(text: string): string {
 function modes(runs: StudyRuns): string {
   const last = lastStep(runs);
   const bands = parallelRunNames.flatMap((name) => bandsOf(runs, name));
-  return `<figure>${
-    bandChart({
-      id: "modes",
-      title: "How each direction was solved by step",
-      description: bands.map(({ label, segments }) =>
-        `${label}: ${segments.map(({ text }) => text).join(", then ")}`
-      ).join("; ") + ".",
-      last,
-      bands,
-    })
-  }</figure>`;
+  return `<figure>${modeBands(bands, last)}</figure>`;
 }
 
 function bandsOf(runs: StudyRuns, name: StudyRunName): Band[] {
@@ -198,24 +191,4 @@ function results(runs: StudyRuns): string {
   return `<table><thead><tr>${
     heads.map((head) => `<th scope="col">${head}</th>`).join("")
   }</tr></thead><tbody>${rows.join("")}</tbody></table>`;
-}
-
-function configuration({ configuration }: StudyDetails): string {
-  const sections = Map.groupBy(configuration, ({ section }) => section);
-  const bodies = [...sections].map(([heading, rows]) =>
-    `<tbody><tr><th scope="rowgroup" colspan="3">${
-      escapeHtml(heading)
-    }</th></tr>${
-      rows.map(({ name, value, help, changed }) =>
-        `<tr><th scope="row"><code>${escapeHtml(name)}</code></th><td${
-          changed ? ' class="changed"' : ""
-        }>${escapeHtml(value)}</td><td class="help">${
-          escapeHtml(help)
-        }</td></tr>`
-      ).join("")
-    }</tbody>`
-  );
-  return `<h2>Configuration</h2>
-<p>Bold: set to something else than the default.</p>
-<table>${bodies.join("")}</table>`;
 }
