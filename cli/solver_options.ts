@@ -29,8 +29,8 @@ export const solverOptions = {
       levels: list<number, readonly number[] | undefined>(
         integer({ ...item, least: 1 }),
         {
-          help: "Grids, the finest of which has all layers; 1,2 is serial " +
-            "forward and two grids backward",
+          help: "Levels, the finest of which has all layers; 1,2 is serial " +
+            "forward and two levels backward",
           default: undefined,
           defaultText: "2, or 1 where the layers are too few",
           placeholder: "N[,N]",
@@ -38,21 +38,21 @@ export const solverOptions = {
         },
       ),
       coarsening: list<number>(integer({ ...item, least: 2 }), {
-        help: "How many steps become one on the next grid; of several " +
-          "numbers each is for a grid, and the last repeats",
+        help: "How many steps become one on the next level; of several " +
+          "numbers each is for a level, and the last repeats",
         default: [2],
       }),
       relaxation: list<Relaxation>(
         choice(["F", "FCF", "FCFCF"], { help: "", default: "F" }),
         {
-          help: "F, FCF or FCFCF: relaxation of each grid but the coarsest; " +
+          help: "F, FCF or FCFCF: relaxation of each level but the coarsest; " +
             "the last repeats",
           default: ["F", "FCF"],
           placeholder: "R,…",
         },
       ),
       cycle: choice(["V", "F"], {
-        help: "F solves every grid between once more on the way up",
+        help: "F solves every level between once more on the way up",
         default: "V",
       }),
       guess: choice(["input", "zero", "skip", "nested", "previous"], {

@@ -90,7 +90,7 @@ export function checkSolver(
     : levelsOf(values);
   const { layers, coarsening, guess, largestRatio, wayBack } = values;
   const note = values.levels === undefined ? " (the default)" : "";
-  for (const count of levels) requireGrids(layers, count, coarsening, note);
+  for (const count of levels) requireLevels(layers, count, coarsening, note);
   const most = Math.max(...levels) - 1;
   const factors = asked.coarsening?.length ?? 0;
   if (factors > Math.max(1, most)) {
@@ -118,7 +118,7 @@ export function checkSolver(
   }
 }
 
-function requireGrids(
+function requireLevels(
   layers: number,
   levels: number,
   coarsening: readonly number[],

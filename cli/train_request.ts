@@ -147,6 +147,16 @@ export function warmupSteps(
   return warmup ?? Math.min(100, Math.floor(steps / 10));
 }
 
+// Accuracy control makes of them what they are from then on.
+const iterationNames: ReadonlySet<string> = new Set(
+  ["forwardIterations", "backwardIterations"] satisfies (keyof TrainValues)[],
+);
+
+/** Whether accuracy control stands somewhere in a saved run. */
+function hasControl({ solver, probeEvery }: Partial<TrainValues>): boolean {
+  return solver === "mgrit" && probeEvery !== 0;
+}
+
 function requireSame(
   folder: string,
   saved: Partial<TrainValues>,
@@ -155,6 +165,7 @@ function requireSame(
   for (const [key, value] of Object.entries(asked)) {
     const name = key as keyof TrainValues;
     if (options[name].lifetime !== "run") continue;
+    if (iterationNames.has(name) && !hasControl(saved)) continue;
     if (JSON.stringify(saved[name]) === JSON.stringify(value)) continue;
     throw new UsageError(
       `--${flagName(name)} ${value} contradicts --resume: ${folder} has ` +

@@ -77,17 +77,17 @@ const options = {
   }),
   ...section("Settings to compare, with commas between them", {
     levels: list(integer(item), {
-      help: "Grids of the multigrid",
+      help: "Levels of the multigrid",
       default: [2, 3],
     }),
     coarsening: list(integer(item), {
-      help: "Layers of a step on the next coarser grid",
+      help: "Layers of a step on the next coarser level",
       default: [2, 4, 8, 16],
     }),
     relaxation: list<Relaxation>(
       choice(["F", "FCF", "FCFCF"], { help: "", default: "F" }),
       {
-        help: "Sweeps on the finest grid; those below it have FCF",
+        help: "Sweeps on the finest level; those below it have FCF",
         default: ["F", "FCF"],
         placeholder: "F|FCF,…",
       },

@@ -5,9 +5,11 @@
  */
 
 import {
+  defaultMultigrid,
   type Direction,
   directions,
   type DirectionState,
+  type MultigridOptions,
   type Sweep,
 } from "../mgrit/mod.ts";
 import { cyclePicture, cycleWords } from "./cycle_picture.ts";
@@ -101,6 +103,12 @@ function modesOf(
 
 const serial: DirectionState = { serial: true, iterations: 0, misses: 0 };
 
+/** Whatever multigrid would start from means nothing to a serial direction. */
+const serialMarch: MultigridOptions<never> = {
+  ...defaultMultigrid,
+  levels: 1,
+};
+
 /** The cycle that a direction began with. */
 function cycle(
   modes: Modes,
@@ -113,11 +121,9 @@ function cycle(
     id: `cycle-${direction}`,
     direction,
     layers: solver.layers,
-    options: {
-      ...solver[direction],
-      iterations: state.iterations,
-      ...(state.serial ? { levels: 1 } : {}),
-    },
+    options: state.serial
+      ? serialMarch
+      : { ...solver[direction], iterations: state.iterations },
   };
   return `<figure class="wide"><div class="scroll">${
     cyclePicture(picture)

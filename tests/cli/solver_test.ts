@@ -176,6 +176,14 @@ Deno.test("a run by multigrid: probes, a switch, resuming, report, text", () =>
     ]);
     assertEquals(last.code, 0, last.stderr);
     assertStringIncludes(last.stdout, "solver  serial\n");
+    // After serial steps control begins anew, with other iterations if wished.
+    const again = await run(folder, "train", [
+      ..."--resume run --steps 11 --solver mgrit --guess skip".split(" "),
+      ..."--levels 1,2 --forward-iterations 0 --backward-iterations 2".split(
+        " ",
+      ),
+    ]);
+    assertEquals(again.code, 0, again.stderr);
     const written = await run(folder, "generate", [
       ..."--from run --prompt the --count 5".split(" "),
     ]);

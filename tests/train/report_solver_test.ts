@@ -156,6 +156,24 @@ Deno.test("the solver's part has its pictures, each with a name", () => {
   assertStringIncludes(html, "2 iterations forward, 1 iteration backward");
 });
 
+Deno.test("a serial direction is drawn, whatever its options say", () => {
+  const first = start();
+  if (first.type !== "start" || first.solver === undefined) throw first;
+  for (
+    const guess of ["input", "zero", "skip", "nested", "previous"] as const
+  ) {
+    const solver = {
+      ...first.solver,
+      forward: { ...multigrid, guess, levels: 1, iterations: 0 },
+      backward: { ...multigrid, guess, iterations: 1 },
+      state: { forward: mode(0, true), backward: mode(1) },
+    };
+    const html = trainingReport([{ ...first, solver }, step(1)], details);
+    assertStringIncludes(html, 'id="cycle-forward');
+    assertStringIncludes(html, 'id="cycle-backward');
+  }
+});
+
 Deno.test("modes go from switch to switch, and reasons are told", () => {
   const modes = chart(html, "modes");
   const titles = [...modes.matchAll(/<svg x[^>]*><title>(.*?)<\/title>/g)]
