@@ -5,6 +5,7 @@
  */
 
 import {
+  type ControlOptions,
   defaultMultigrid,
   type Direction,
   directions,
@@ -13,7 +14,7 @@ import {
   type Sweep,
 } from "../mgrit/mod.ts";
 import { cyclePicture, cycleWords } from "./cycle_picture.ts";
-import type { ProbeEvent, TrainingEvent } from "./event.ts";
+import type { ProbeEvent, SwitchEvent, TrainingEvent } from "./event.ts";
 import { type History, history } from "./history.ts";
 import { modeBands, type Segment } from "./report_bands.ts";
 import { count, decimals, escapeHtml } from "./report_format.ts";
@@ -52,7 +53,7 @@ export function solverSection(events: readonly TrainingEvent[]): string {
 ${directions.map((direction) => cycle(modes, solver, direction)).join("\n")}
 <h2>Accuracy of the solver</h2>
 ${modeChart(modes, probed.last)}
-${switches(run, solver)}
+${switches(run, controlsOf(events))}
 ${
     probes.length === 0 ? `<p>No probe was made.</p>` : [
       ratioChart(probed),
@@ -150,12 +151,28 @@ function modeChart(modes: Modes, last: number): string {
   }</figure>`;
 }
 
-function switches(run: History, { control }: SolverDescription): string {
+/** The limits that held when each switch was made. */
+function controlsOf(
+  events: readonly TrainingEvent[],
+): Map<SwitchEvent, ControlOptions | undefined> {
+  const controls = new Map<SwitchEvent, ControlOptions | undefined>();
+  let control: ControlOptions | undefined;
+  for (const event of events) {
+    if (event.type === "start") control = event.solver?.control;
+    if (event.type === "switch") controls.set(event, control);
+  }
+  return controls;
+}
+
+function switches(
+  run: History,
+  controls: ReadonlyMap<SwitchEvent, ControlOptions | undefined>,
+): string {
   if (run.switches.length === 0) return "";
   const lines = run.switches.map((event) => {
     const probe = run.probes.find(({ step }) => step === event.step);
     return `<li>After step ${count(event.step)}: ${
-      escapeHtml(switchWords(event, probe, control))
+      escapeHtml(switchWords(event, probe, controls.get(event)))
     }.</li>`;
   });
   return `<ul>${lines.join("")}</ul>`;

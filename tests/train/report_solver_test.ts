@@ -210,6 +210,19 @@ Deno.test("modes are told across sessions, without what was undone", () => {
   ]);
 });
 
+Deno.test("a switch is told with the limits that held then", () => {
+  const later = start(8);
+  if (later.type !== "start" || later.solver === undefined) throw later;
+  const control = completeControl({ smallestCosine: 0.123, largestRatio: 77 });
+  const resumed = { ...later, solver: { ...later.solver, control } };
+  const told = (report: string) => report.match(/<li>After step.*?<\/li>/g);
+  assertEquals(
+    told(trainingReport([...events, resumed], details)),
+    told(trainingReport(events, details)),
+  );
+  assert(told(html)!.length > 0);
+});
+
 Deno.test("probes are drawn, but for what they didn't find", () => {
   const ratio = chart(html, "ratio");
   const dots = [...ratio.matchAll(/<title>(\w+) ([\d.]+), step (\d)<\/title>/g)]
