@@ -97,6 +97,8 @@ export function trainArguments(setting: TuneSetting): string {
   const depths = [forward, backward]
     .map((iterations) => iterations === "serial" ? 1 : levels);
   return [
+    // A serial run that goes on wouldn't take the others otherwise.
+    "--solver mgrit",
     `--levels ${depths[0] === depths[1] ? levels : depths.join(",")}`,
     `--coarsening ${coarsening}`,
     `--relaxation ${
