@@ -159,7 +159,8 @@ export async function trainAndTell(
       }),
     ),
   );
-  writeEnding(session, summary, stop, report);
+  // What a run is part of says itself how it goes on.
+  writeEnding(session, summary, stop, report, signal !== undefined);
   return {
     steps: summary.steps,
     loss: summary.loss,
@@ -283,6 +284,7 @@ function writeEnding(
   summary: Summary,
   stop: StopEvent | undefined,
   report: string,
+  isPart: boolean,
 ): void {
   const loss = (value: number): string =>
     Number.isFinite(value) ? value.toFixed(3) : "–";
@@ -296,7 +298,7 @@ function writeEnding(
   output.write(`\n${bold(output, parts.join("   "))}\n`);
   const lines = [["report", report]];
   if (stop?.reason === "interrupted") {
-    lines.push(["resume", resumeCall(folder)]);
+    if (!isPart) lines.push(["resume", resumeCall(folder)]);
     output.write(
       `Stopped after step ${summary.steps} of ${values.steps}; ` +
         `everything is saved.\n`,
