@@ -86,13 +86,13 @@ export const solverOptions = {
       probeEvery: integer({
         help: "Steps between probes, which double the iterations for one " +
           "step to see what they change; 0: none",
-        default: 250,
+        default: 50,
         least: 0,
       }),
       policy: choice(["double", "serial", "fixed"], {
         help: "What follows where a probe fails: twice the iterations from " +
           "then on; serial; nothing",
-        default: "double",
+        default: "serial",
       }),
       indicator: choice(["ratio", "gradient", "both"], {
         help: "What probes look at: how iterations shrink the residual; how " +
@@ -108,7 +108,7 @@ export const solverOptions = {
       smallestCosine: number({
         help: "A probe fails where the cosine between the gradients without " +
           "and with doubled iterations is smaller",
-        default: 0.9,
+        default: 0.95,
         least: -1,
         most: 1,
       }),

@@ -221,7 +221,7 @@ export type TrainValues = OptionValues<typeof options>;
 export const trainCommand: Command<typeof options> = {
   name: "train",
   summary: "Trains a GPT on text, by default on Deno's own type declarations " +
-    "in about four minutes.",
+    "in two to three minutes.",
   options,
   rest: "data",
   examples: [

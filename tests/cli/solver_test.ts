@@ -116,6 +116,7 @@ Deno.test("a run by multigrid: probes, a switch, resuming, report, text", () =>
       ...common,
       ..."--coarsening 2 --guess zero --probe-every 2 --out run".split(" "),
       ..."--forward-iterations 1 --smallest-cosine 0.9995".split(" "),
+      ..."--policy double".split(" "),
     ]);
     assertEquals(made.code, 0, made.stderr);
     assertStringIncludes(made.stdout, "GPT, layers 1 + 8 + 2, width 16");
