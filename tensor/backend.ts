@@ -253,6 +253,19 @@ export interface Backend extends Kernels {
   readonly name: string;
   /** Dtype of real numbers here. */
   readonly floatDtype: "f32" | "f64";
+  /** Bytes of one element in a buffer. */
+  readonly bytesPerElement: Readonly<Record<Dtype, number>>;
+  /**
+   * Whether kernels have run when they return and `read` gives values at once.
+   * Elsewhere faults show up later: in the next `read` or `finished`.
+   */
+  readonly synchronous: boolean;
+  /** Command buffers submitted so far; 0 on synchronous devices. */
+  readonly submits: number;
+  /** Waits for values so far; 0 on synchronous devices. */
+  readonly readbacks: number;
+  /** Whether real numbers may also be stored in 16 bits, as `f16`. */
+  readonly halves: boolean;
   /** Threads that share the work of a kernel. */
   readonly threads: number;
   /** How kernels are built, for reports: `f64`, `portable`, `turbo`, … */
@@ -262,13 +275,23 @@ export interface Backend extends Kernels {
   /**
    * Memory of at least `bytes`, with undefined contents.
    *
+   * @param origin The operation that it is for, for messages.
    * @throws {RangeError} If there is none left.
+   * @throws {DeviceError} If the device has no buffers of that size.
    */
-  allocate(bytes: number): DeviceBuffer;
+  allocate(bytes: number, origin?: string): DeviceBuffer;
   /** Gives memory back. */
   free(buffer: DeviceBuffer): void;
-  /** Copies host values into a buffer, from element `offset` on. */
-  write(buffer: DeviceBuffer, values: TypedArray, offset: number): void;
+  /**
+   * Copies host values into a buffer of `dtype`, from element `offset` on. The
+   * dtype of the values serves where it is left out.
+   */
+  write(
+    buffer: DeviceBuffer,
+    values: TypedArray,
+    offset: number,
+    dtype?: Dtype,
+  ): void;
   /** Copies `length` elements from `offset` on to the host. */
   read(
     buffer: DeviceBuffer,
@@ -276,6 +299,12 @@ export interface Backend extends Kernels {
     offset: number,
     length: number,
   ): TypedArray | Promise<TypedArray>;
+  /**
+   * Resolves when all work launched so far is done.
+   *
+   * @throws {DeviceError} If some of it failed.
+   */
+  finished(): Promise<void>;
   /** Ends worker threads and forgets all memory. */
   close(): void;
 }

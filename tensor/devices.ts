@@ -29,6 +29,12 @@ import { Scope } from "./scope.ts";
 import { Account } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
 import { createWasmBackend } from "./wasm/mod.ts";
+import {
+  automaticDevice,
+  createWebgpuBackend,
+  type GpuOptions,
+  listAdapters,
+} from "./webgpu/mod.ts";
 
 /** How a device is made. */
 export interface DeviceOptions {
@@ -38,14 +44,19 @@ export interface DeviceOptions {
   readonly threads?: number;
   /** `wasm`: bytes of memory, at most 16 GiB; default 4 GiB. */
   readonly memory?: number;
+  /** `webgpu`: what is forced, for tests and measurements. */
+  readonly gpu?: GpuOptions;
   /** `reference`: dtype of real numbers; default f32. */
   readonly dtype?: "f32" | "f64";
   /** Record where tensors are made, for `liveTensors` and messages. Slow. */
   readonly debug?: boolean;
 }
 
-/** Names of the devices. */
-export type DeviceName = "wasm" | "reference";
+/**
+ * Names of the devices; `auto` is `webgpu` where there is a real GPU, and `wasm`
+ * elsewhere.
+ */
+export type DeviceName = "auto" | "webgpu" | "wasm" | "reference";
 
 /** A live tensor's memory, as `liveTensors` lists it. */
 export interface LiveTensor {
@@ -60,6 +71,7 @@ export interface LiveTensor {
 }
 
 const copies: Readonly<Record<Dtype, Elementwise>> = {
+  f16: elementwise("copy", ["float"], ([x]) => [x]),
   f32: elementwise("copy", ["float"], ([x]) => [x]),
   f64: elementwise("copy", ["float"], ([x]) => [x]),
   i32: elementwise("copy", ["int"], ([x]) => [x]),
@@ -73,6 +85,7 @@ const addition = elementwise(
 );
 
 const fills: Readonly<Record<Dtype, Elementwise>> = {
+  f16: elementwise("fill", [], (_, [value]) => [value], 1),
   f32: elementwise("fill", [], (_, [value]) => [value], 1),
   f64: elementwise("fill", [], (_, [value]) => [value], 1),
   i32: elementwise("fill", [], (_, [value]) => [toInt(value)], 1),
@@ -98,7 +111,7 @@ export class Device {
     this.debug = debug;
   }
 
-  /** `wasm` or `reference`. */
+  /** `webgpu`, `wasm` or `reference`. */
   get name(): string {
     return this.backend.name;
   }
@@ -108,12 +121,17 @@ export class Device {
     return this.backend.floatDtype;
   }
 
+  /** Whether real numbers may also be stored in 16 bits, as `f16`. */
+  get halves(): boolean {
+    return this.backend.halves;
+  }
+
   /** Threads that share the work. */
   get threads(): number {
     return this.backend.threads;
   }
 
-  /** How kernels are built: `portable`, `turbo`; `f32`, `f64`. */
+  /** How kernels are built: `portable`, `turbo`; `f32`, `f64`; the adapter. */
   get mode(): string {
     return this.backend.mode;
   }
@@ -121,6 +139,25 @@ export class Device {
   /** Kernels launched since it was made. */
   get launches(): number {
     return this.#launches;
+  }
+
+  /** Command buffers submitted since it was made; 0 where there are none. */
+  get submits(): number {
+    return this.backend.submits;
+  }
+
+  /** Waits for values from the device since it was made; 0 where none waits. */
+  get readbacks(): number {
+    return this.backend.readbacks;
+  }
+
+  /**
+   * Resolves when all work launched so far is done.
+   *
+   * @throws {DeviceError} If some of it failed.
+   */
+  async finished(): Promise<void> {
+    await this.backend.finished();
   }
 
   /** Memory in use. */
@@ -201,6 +238,7 @@ let defaultDevice: Device | undefined;
  * {@linkcode setDefaultDevice} says otherwise.
  *
  * @throws {RangeError} If the name or an option is unknown or out of range.
+ * @throws {DeviceError} Of kind `missing`, if there is no adapter for `webgpu`.
  */
 export async function device(
   name: DeviceName = "wasm",
@@ -217,6 +255,13 @@ async function createBackend(
   options: DeviceOptions,
 ): Promise<Backend> {
   switch (name) {
+    case "auto":
+      return await createBackend(
+        automaticDevice(await listAdapters()),
+        options,
+      );
+    case "webgpu":
+      return await createWebgpuBackend(options.gpu);
     case "reference":
       return createReferenceBackend({ dtype: options.dtype });
     case "wasm":
@@ -226,7 +271,7 @@ async function createBackend(
       });
     default:
       throw new RangeError(
-        `device: there is no device "${name}"; choose wasm or reference`,
+        `device: there is no device "${name}"; choose auto, webgpu, wasm or reference`,
       );
   }
 }

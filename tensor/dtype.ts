@@ -4,14 +4,22 @@
  * @module
  */
 
-/** Element type of a tensor. `f64` exists on the `reference` device only. */
-export type Dtype = "f32" | "f64" | "i32" | "bool";
+/**
+ * Element type of a tensor. `f64` exists on the `reference` device only, `f16`
+ * on `webgpu` only, where the adapter has `shader-f16`: it is a way to store
+ * real numbers, all arithmetic is done in f32.
+ */
+export type Dtype = "f16" | "f32" | "f64" | "i32" | "bool";
 
-/** Host memory for the elements of a tensor; booleans are bytes 0 and 1. */
+/**
+ * Host memory for the elements of a tensor; booleans are bytes 0 and 1, numbers
+ * of 16 bits are held in 32.
+ */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
-/** Bytes of one element on the host. */
+/** Bytes of one element on most devices. */
 export const bytesPerElement: Readonly<Record<Dtype, number>> = {
+  f16: 2,
   f32: 4,
   f64: 8,
   i32: 4,
@@ -20,12 +28,13 @@ export const bytesPerElement: Readonly<Record<Dtype, number>> = {
 
 /** Whether a dtype holds real numbers, and so can have a gradient. */
 export function isFloat(dtype: Dtype): boolean {
-  return dtype === "f32" || dtype === "f64";
+  return dtype === "f32" || dtype === "f64" || dtype === "f16";
 }
 
 /** A zeroed typed array of `length` elements of `dtype`. */
 export function typedArray(dtype: Dtype, length: number): TypedArray {
   switch (dtype) {
+    case "f16":
     case "f32":
       return new Float32Array(length);
     case "f64":

@@ -16,6 +16,7 @@ export * from "./operation.ts";
 export * from "./derivative.ts";
 export * from "./backend.ts";
 export * from "./philox.ts";
+export * from "./device_error.ts";
 export * from "./devices.ts";
 export * from "./operations/mod.ts";
 export * as expression from "./expression.ts";

@@ -38,6 +38,15 @@ export {
   type LiveTensor,
   setDefaultDevice,
 } from "./devices.ts";
+export { DeviceError, type DeviceFault } from "./device_error.ts";
+export {
+  type AdapterDescription,
+  type AdapterLimit,
+  automaticDevice,
+  type GpuOptions,
+  type KernelForm,
+  listAdapters,
+} from "./webgpu/mod.ts";
 export type { Account, Storage, StorageOwner } from "./storage.ts";
 export { Scope } from "./scope.ts";
 export { dispose, scope } from "./scoped.ts";

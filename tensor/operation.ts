@@ -50,13 +50,15 @@ export function tracked(x: Tensor): boolean {
  */
 export function assertOneDevice(
   operation: string,
-  [first, ...others]: readonly Tensor[],
+  operands: readonly Tensor[],
 ): void {
-  for (const { device } of others) {
-    if (device === first.device) continue;
+  for (let i = 1; i < operands.length; i++) {
+    const a = operands[0].device;
+    const b = operands[i].device;
+    if (a === b) continue;
     throw new TypeError(
-      `${operation}: operands live on different devices, ` +
-        `${first.device.name} and ${device.name}; all must be on one`,
+      `${operation}: operands live on different devices, ${a.name} and ` +
+        `${b.name}; all must be on one`,
     );
   }
 }

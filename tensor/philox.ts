@@ -88,3 +88,13 @@ export function randomUnit(
   );
   return (words[index % 4] >>> 8) * 2 ** -24;
 }
+
+/**
+ * The integer that the upper 24 bits of a random word are compared with: an
+ * element's number is ≥ p exactly where they are ≥ ⌈2²⁴ p⌉.
+ *
+ * @param probability p, in [0, 1).
+ */
+export function dropoutThreshold(probability: number): number {
+  return Math.ceil(probability * 2 ** 24);
+}

@@ -21,6 +21,7 @@ import type { Tensor } from "./tensor.ts";
 export class Scope {
   #tensors = new Set<Tensor>();
   #parent: Scope | undefined;
+  #ending = false;
 
   /** Opens a scope inside the current one; see {@linkcode scope}. */
   constructor() {
@@ -35,7 +36,8 @@ export class Scope {
 
   /** Hears that a tensor was freed, or is in other hands. */
   forget(tensor: Tensor): void {
-    this.#tensors.delete(tensor);
+    // At the end all are forgotten at once.
+    if (!this.#ending) this.#tensors.delete(tensor);
   }
 
   /** Hands a tensor out to the scope around this one, or to nobody's care. */
@@ -45,7 +47,10 @@ export class Scope {
 
   /** Frees what was made inside and not kept. */
   [Symbol.dispose](): void {
+    this.#ending = true;
     for (const tensor of this.#tensors) tensor.dispose();
+    this.#tensors.clear();
+    this.#ending = false;
     if (current === this) current = this.#parent;
     else unlink(this, this.#parent);
   }

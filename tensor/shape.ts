@@ -68,7 +68,8 @@ export function sameShape(a: Shape, b: Shape): boolean {
  * @throws {RangeError} If two extents differ and neither is 1.
  */
 export function broadcastShapes(operation: string, shapes: Shape[]): number[] {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  let rank = 0;
+  for (const { length } of shapes) rank = Math.max(rank, length);
   const result = new Array<number>(rank).fill(1);
   for (const shape of shapes) {
     const lead = rank - shape.length;

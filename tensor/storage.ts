@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bytesPerElement, type Dtype, type TypedArray } from "./dtype.ts";
+import type { Dtype, TypedArray } from "./dtype.ts";
 import type { Backend, DeviceBuffer, DeviceStats } from "./backend.ts";
 
 /** Live and peak memory of one backend. */
@@ -100,7 +100,7 @@ export class Storage {
     site: string | undefined,
   ) {
     this.owner = owner;
-    this.bytes = length * bytesPerElement[dtype];
+    this.bytes = length * owner.backend.bytesPerElement[dtype];
     this.origin = origin;
     this.site = site;
     this.#allocate();
@@ -108,7 +108,7 @@ export class Storage {
 
   #allocate(): DeviceBuffer {
     this.#buffer = this.owner.account.explain(() =>
-      this.owner.backend.allocate(this.bytes)
+      this.owner.backend.allocate(this.bytes, this.origin)
     );
     this.owner.account.add(this, this.bytes);
     return this.#buffer;

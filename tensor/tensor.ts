@@ -191,7 +191,7 @@ export class Tensor implements View {
    * @throws {ReferenceError} If the tensor was freed.
    */
   async data(): Promise<TypedArray> {
-    await othersTurn();
+    if (this.device.backend.synchronous) await othersTurn();
     return await this.#read();
   }
 
@@ -251,6 +251,7 @@ export class Tensor implements View {
 
   /** Moves a tensor whose values can be read at once to the host. */
   rest(): this {
+    if (!this.device.backend.synchronous) return this;
     const values = this.#read();
     if (!(values instanceof Promise) && this.contiguous && this.offset === 0) {
       this.#storage.rest(values);
@@ -264,8 +265,8 @@ export class Tensor implements View {
       formatShape(this.shape)
     } ${this.dtype} on ${this.device.name}`;
     if (this.disposed) return `${title} (freed)`;
-    const values = this.#read();
-    return values instanceof Promise
+    const values = this.device.backend.synchronous ? this.#read() : undefined;
+    return values === undefined || values instanceof Promise
       ? title
       : `${title}\n${formatTensor(values, this.shape, this.dtype)}`;
   }

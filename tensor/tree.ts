@@ -23,27 +23,33 @@ export type Tree = Tensor | readonly Tree[] | { readonly [name: string]: Tree };
 /** The tensors of a tree in the order of arrays and of keys as inserted. */
 export function leaves(tree: Tree): Tensor[] {
   const result: Tensor[] = [];
-  const visit = (node: Tree): void => {
-    if (node instanceof Tensor) result.push(node);
-    else if (Array.isArray(node)) node.forEach(visit);
-    else Object.values(node).forEach(visit);
-  };
-  visit(tree);
+  collect(tree, result);
   return result;
+}
+
+// Trees are walked several times a layer, so without closures and entries.
+function collect(node: Tree, into: Tensor[]): void {
+  if (node instanceof Tensor) into.push(node);
+  else for (const child of childrenOf(node)) collect(child, into);
+}
+
+function childrenOf(node: Exclude<Tree, Tensor>): readonly Tree[] {
+  return Array.isArray(node) ? node : Object.values(node);
 }
 
 /** The tensors of a tree with their paths, such as `layers.0.weight`. */
 export function namedLeaves(tree: Tree): [name: string, tensor: Tensor][] {
   const result: [string, Tensor][] = [];
-  const visit = (node: Tree, path: readonly string[]): void => {
-    if (node instanceof Tensor) result.push([path.join("."), node]);
+  const visit = (node: Tree, path: string, isRoot: boolean): void => {
+    if (node instanceof Tensor) result.push([path, node]);
     else {
-      for (const [name, child] of Object.entries(node)) {
-        visit(child, [...path, name]);
+      const record = node as Readonly<Record<string, Tree>>;
+      for (const name of Object.keys(record)) {
+        visit(record[name], isRoot ? name : `${path}.${name}`, false);
       }
     }
   };
-  visit(tree, []);
+  visit(tree, "", true);
   return result;
 }
 
@@ -58,6 +64,7 @@ export function mapTree<T extends Tree>(
   tree: T,
   ...others: readonly Tree[]
 ): T {
+  if (others.length === 0) return rebuild(tree, (leaf) => f(leaf));
   const lists = others.map(leaves);
   const count = leaves(tree).length;
   for (const list of lists) {
@@ -87,9 +94,10 @@ function rebuild<T extends Tree>(tree: T, f: (leaf: Tensor) => Tensor): T {
   const visit = (node: Tree): Tree => {
     if (node instanceof Tensor) return f(node);
     if (Array.isArray(node)) return node.map(visit);
-    return Object.fromEntries(
-      Object.entries(node).map(([name, child]) => [name, visit(child)]),
-    );
+    const record = node as Readonly<Record<string, Tree>>;
+    const result: Record<string, Tree> = {};
+    for (const name of Object.keys(record)) result[name] = visit(record[name]);
+    return result;
   };
   return visit(tree) as T;
 }

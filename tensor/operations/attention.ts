@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AttentionArguments, Dropout } from "../backend.ts";
+import type { AttentionArguments, Dropout, View } from "../backend.ts";
 import { apply, type Operation } from "../operation.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
@@ -26,7 +26,7 @@ export interface AttentionAttributes {
 }
 
 function kernelArguments(
-  inputs: readonly Tensor[],
+  inputs: readonly View[],
   { causal, scale, keep, bias, dropout }: AttentionAttributes,
 ): AttentionArguments {
   const [query, key, value] = inputs;
@@ -60,7 +60,8 @@ export const attentionOperation: Operation<AttentionAttributes> = {
     const [query, , value] = inputs;
     const [b, h, t] = query.shape;
     const out = emptyHeads(query, [b, h, t, value.shape[3]], "attention");
-    const logSumExp = empty(query.device, query.dtype, [b, h, t], "attention");
+    const { device } = query;
+    const logSumExp = empty(device, device.floatDtype, [b, h, t], "attention");
     query.device.backend.attention(
       kernelArguments(inputs, attributes),
       out,
@@ -163,42 +164,48 @@ export interface PackedAttentionAttributes extends AttentionAttributes {
   readonly heads: number;
 }
 
-/** Views of `[B, T, 3 · H · D]` as query, key and value `[B, H, T, D]`. */
-function unpack(packed: Tensor, heads: number): Tensor[] {
-  const [b, t, width] = packed.shape;
-  const [sb, st] = packed.strides;
-  const d = width / 3 / heads;
-  return [0, 1, 2].map((part) =>
-    packed.view(
-      [b, heads, t, d],
-      [sb, d, st, 1],
-      packed.offset + part * heads * d,
-    )
-  );
+/** `[B, T, 3 · H · D]` as query, key and value `[B, H, T, D]`. */
+function unpack(packed: Tensor, heads: number): View[] {
+  const size = packed.shape[2] / 3;
+  return [0, 1, 2].map((part) => headsOf(packed, heads, part * size, size));
 }
 
-function disposeAll(tensors: readonly Tensor[]): void {
-  for (const tensor of tensors) tensor.dispose();
+/** The columns `from` … `from + size` − 1 of `[B, T, …]` as `[B, H, T, D]`. */
+function headsOf(
+  { buffer, dtype, shape: [b, t], strides: [sb, st], offset }: Tensor,
+  heads: number,
+  from: number,
+  size: number,
+): View {
+  const d = size / heads;
+  return {
+    buffer,
+    dtype,
+    shape: [b, heads, t, d],
+    strides: [sb, d, st, 1],
+    offset: offset + from,
+  };
 }
 
 /** As `attention`, on `[B, T, 3 · H · D]`; outputs `[B, T, H · D]` and logSumExp. */
 export const packedAttentionOperation: Operation<PackedAttentionAttributes> = {
   name: "selfAttention",
   forward: ([packed, ...masks], attributes) => {
-    const parts = unpack(packed, attributes.heads);
-    const [out, logSumExp] = attentionOperation.forward(
-      [...parts, ...masks],
-      attributes,
+    const { device, dtype, shape: [b, t, width] } = packed;
+    const { heads } = attributes;
+    const out = empty(device, dtype, [b, t, width / 3], "selfAttention");
+    const logSumExp = empty(
+      device,
+      device.floatDtype,
+      [b, heads, t],
+      "selfAttention",
     );
-    disposeAll(parts);
-    const [b, t, width] = packed.shape;
-    const merged = out.view(
-      [b, t, width / 3],
-      [t * width / 3, width / 3, 1],
-      0,
+    device.backend.attention(
+      kernelArguments([...unpack(packed, heads), ...masks], attributes),
+      headsOf(out, heads, 0, width / 3),
+      logSumExp,
     );
-    out.dispose();
-    return [merged, logSumExp];
+    return [out, logSumExp];
   },
 };
 
@@ -212,30 +219,21 @@ export const packedAttentionBackwardOperation: Operation<
     const masks = rest.slice(0, -3);
     const [out, logSumExp, dout] = rest.slice(-3);
     const { device, dtype, shape } = packed;
+    const { heads } = attributes;
     const dpacked = empty(device, dtype, shape, "selfAttentionBackward");
-    const parts = unpack(packed, attributes.heads);
-    const gradients = unpack(dpacked, attributes.heads);
-    const heads = [out, dout].map((x) => splitHeads(x, attributes.heads));
+    const [dquery, dkey, dvalue] = unpack(dpacked, heads);
     device.backend.attentionBackward(
-      kernelArguments([...parts, ...masks], attributes),
-      heads[0],
+      kernelArguments([...unpack(packed, heads), ...masks], attributes),
+      headsOf(out, heads, 0, out.shape[2]),
       logSumExp,
-      heads[1],
-      gradients[0],
-      gradients[1],
-      gradients[2],
+      headsOf(dout, heads, 0, dout.shape[2]),
+      dquery,
+      dkey,
+      dvalue,
     );
-    disposeAll([...parts, ...gradients, ...heads]);
     return [dpacked];
   },
 };
-
-function splitHeads(x: Tensor, heads: number): Tensor {
-  const [b, t, width] = x.shape;
-  const [sb, st] = x.strides;
-  const d = width / heads;
-  return x.view([b, heads, t, d], [sb, d, st, 1], x.offset);
-}
 
 /**
  * Self-attention on queries, keys and values side by side in one tensor

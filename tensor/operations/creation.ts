@@ -64,12 +64,16 @@ export function tensor(
     );
   }
   const result = empty(device, dtype, shape, "tensor");
-  device.backend.write(result.buffer, convert(flat.values, dtype), 0);
+  device.backend.write(result.buffer, convert(flat.values, dtype), 0, dtype);
   return result;
 }
 
-/** Real numbers have the device's dtype, whichever float was asked for. */
+/**
+ * Real numbers have the device's dtype, whichever float was asked for, or f16
+ * where it stores them.
+ */
 function storable(device: Device, dtype: Dtype): Dtype {
+  if (dtype === "f16") return device.halves ? dtype : device.floatDtype;
   return dtype === "f32" || dtype === "f64" ? device.floatDtype : dtype;
 }
 

@@ -20,6 +20,7 @@ import {
   type Shape,
 } from "../shape.ts";
 import type { View } from "../backend.ts";
+import type { Device } from "../devices.ts";
 import { empty, Tensor } from "../tensor.ts";
 
 /** What a map computes. */
@@ -35,13 +36,21 @@ export function valueType(dtype: Dtype): ValueType {
   return isFloat(dtype) ? "float" : dtype === "i32" ? "int" : "bool";
 }
 
-/** The dtype in which a device stores values of a type. */
-export function storedAs(tensor: Tensor["device"], type: ValueType): Dtype {
-  return type === "float" ? tensor.floatDtype : type === "int" ? "i32" : "bool";
+/**
+ * The dtype of real numbers computed from operands: f16 where all real ones
+ * are, else the device's.
+ */
+export function realDtype(device: Device, operands: readonly View[]): Dtype {
+  let halves = false;
+  for (const { dtype } of operands) {
+    if (dtype === "f16") halves = true;
+    else if (isFloat(dtype)) return device.floatDtype;
+  }
+  return halves ? "f16" : device.floatDtype;
 }
 
 /** A tensor seen with a larger shape: repeated axes have stride 0. */
-export function broadcastView(x: Tensor, shape: Shape): View {
+export function broadcastView(x: View, shape: Shape): View {
   return sameShape(x.shape, shape) ? x : {
     buffer: x.buffer,
     dtype: x.dtype,
@@ -59,7 +68,16 @@ export const mapOperation: Operation<MapAttributes> = {
     const shape = broadcastShapes(program.name, inputs.map((x) => x.shape));
     const views = inputs.map((x) => broadcastView(x, shape));
     const outputs = program.outputs.map(({ type }) =>
-      empty(device, storedAs(device, type), shape, program.name)
+      empty(
+        device,
+        type === "float"
+          ? realDtype(device, views)
+          : type === "int"
+          ? "i32"
+          : "bool",
+        shape,
+        program.name,
+      )
     );
     device.backend.map(program, views, outputs, scalars);
     return outputs;
@@ -353,10 +371,43 @@ const toFloat = unary("cast", e.toFloat);
 const toInt = unary("cast", e.toInt);
 const toBool = unary("cast", e.toBool);
 
+/** Which dtype real numbers get. */
+export interface ConvertAttributes {
+  /** The new dtype. */
+  readonly dtype: Dtype;
+}
+
+/** Stores real numbers in another dtype. */
+export const convertOperation: Operation<ConvertAttributes> = {
+  name: "cast",
+  forward: ([x], { dtype }) => {
+    const out = empty(x.device, dtype, x.shape, "cast");
+    x.device.assign(out, x);
+    return [out];
+  },
+};
+
 /**
  * Elements converted to real numbers (of the device's dtype), to integers
- * (toward zero) or to truth values (≠ 0).
+ * (toward zero) or to truth values (≠ 0); or to real numbers that are stored in
+ * 16 bits, `f16`, on devices that have them. Arithmetic is done in f32 all the
+ * same; what is computed from f16 alone is stored so, too.
+ *
+ * @throws {TypeError} If the device stores no f16.
  */
-export function cast(x: Tensor, type: ValueType): Tensor {
-  return type === "float" ? toFloat(x) : type === "int" ? toInt(x) : toBool(x);
+export function cast(x: Tensor, type: ValueType | "f16"): Tensor {
+  if (type === "int") return toInt(x);
+  if (type === "bool") return toBool(x);
+  const { device } = x;
+  if (type === "f16" && !device.halves) {
+    throw new TypeError(
+      `cast: the device "${device.name}" (${device.mode}) stores no f16; ` +
+        `leave the numbers in ${device.floatDtype}`,
+    );
+  }
+  if (x.dtype === type) return x;
+  const real = isFloat(x.dtype) ? x : toFloat(x);
+  const dtype = type === "f16" ? type : device.floatDtype;
+  if (real.dtype === dtype) return real;
+  return apply(convertOperation, [real], { dtype })[0];
 }

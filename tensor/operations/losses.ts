@@ -7,10 +7,10 @@
 import { apply, type Operation } from "../operation.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
-import { div, fuse } from "./elementwise.ts";
+import { div } from "./elementwise.ts";
 import * as e from "../expression.ts";
 import { contiguous, reshape } from "./movement.ts";
-import { sum } from "./reductions.ts";
+import { reduceTensors, sum } from "./reductions.ts";
 
 /** Which labels count, and how sharply. */
 export interface CrossEntropyAttributes {
@@ -24,9 +24,10 @@ export interface CrossEntropyAttributes {
 export const crossEntropyOperation: Operation<CrossEntropyAttributes> = {
   name: "crossEntropy",
   forward: ([logits, labels], attributes) => {
-    const { device, dtype } = logits;
-    const loss = empty(device, dtype, labels.shape, "crossEntropy");
-    const logSumExp = empty(device, dtype, labels.shape, "crossEntropy");
+    const { device } = logits;
+    const { floatDtype } = device;
+    const loss = empty(device, floatDtype, labels.shape, "crossEntropy");
+    const logSumExp = empty(device, floatDtype, labels.shape, "crossEntropy");
     const args = { logits, labels, ...attributes };
     device.backend.crossEntropy(args, loss, logSumExp);
     return [loss, logSumExp];
@@ -56,9 +57,13 @@ export interface CrossEntropyOptions {
   readonly reduction?: "mean" | "sum" | "none";
 }
 
-const counts = fuse(
+const counts = e.elementwise(
   "crossEntropy",
-  (label, ignored) => e.select(e.equal(label, ignored), e.constant(0), 1),
+  ["int"],
+  ([label], [ignored]) => [
+    e.select(e.equal(label, e.toInt(ignored)), e.constant(0), 1),
+  ],
+  1,
 );
 
 /**
@@ -101,5 +106,8 @@ export function crossEntropy(
   if (reduction === "none") return reshape(loss, labels.shape);
   const total = sum(loss);
   if (reduction === "sum") return total;
-  return div(total, sum(counts(flatLabels, ignoreIndex)));
+  const counted = reduceTensors("sum", counts, [flatLabels], [0], [
+    ignoreIndex,
+  ]);
+  return div(total, reshape(counted, []));
 }

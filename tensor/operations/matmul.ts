@@ -7,7 +7,7 @@
 import { apply, type Operation } from "../operation.ts";
 import { broadcastShapes, formatShape, type Shape, sizeOf } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
-import { broadcastView } from "./elementwise.ts";
+import { broadcastView, cast, realDtype } from "./elementwise.ts";
 import { reshape, transpose } from "./movement.ts";
 import { sum } from "./reductions.ts";
 
@@ -34,8 +34,9 @@ export const matmulOperation: Operation<MatmulAttributes> = {
     const [m, k] = a.shape.slice(-2);
     const n = b.shape[b.rank - 1];
     const shape = [...batch, m, n];
-    const out = empty(device, device.floatDtype, shape, "matmul");
     const last = inputs.length - 1;
+    const dtype = realDtype(device, residual ? [a, b, inputs[last]] : [a, b]);
+    const out = empty(device, dtype, shape, "matmul");
     device.backend.matmul({
       a: broadcastView(a, [...batch, m, k]),
       b: broadcastView(b, [...batch, k, n]),
@@ -192,7 +193,7 @@ export interface LinearOptions {
 /**
  * Linear layer x W + b: `[…, in]` → `[…, out]`. Weights are `[in, out]` with
  * bias `[out]`, or a stack `[L, in, out]` with `[L, out]`, one for each slice
- * of x's leading axis `[L, …, in]`.
+ * of x's leading axis `[L, …, in]`. Where weights are f16, x is cast to f16.
  *
  * @throws {RangeError} If shapes don't fit.
  */
@@ -202,6 +203,7 @@ export function linear(
   bias?: Tensor,
   options: LinearOptions = {},
 ): Tensor {
+  if (weight.dtype === "f16") x = cast(x, "f16");
   if (weight.rank === 2) return matmul(x, weight, { ...options, bias });
   const [layers, inner, outer] = weight.shape;
   if (weight.rank !== 3 || x.rank < 3 || x.shape[0] !== layers) {

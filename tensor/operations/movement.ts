@@ -81,15 +81,20 @@ export const reshapeOperation: Operation<ViewAttributes> = viewOperation(
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const target = completeShape(x, shape);
   if (sameShape(target, x.shape)) return x;
+  const view = reshapedView(x, target);
+  if (view === undefined) return reshape(copy(x), target);
+  return apply(reshapeOperation, [x], view)[0];
+}
+
+/** The elements of `x` seen with another shape, where strides allow it. */
+export function reshapedView(
+  x: Tensor,
+  shape: Shape,
+): ViewAttributes | undefined {
   const strides = x.contiguous
-    ? contiguousStrides(target)
-    : reshapeStrides(x.shape, x.strides, target);
-  if (strides === undefined) return reshape(copy(x), target);
-  return apply(reshapeOperation, [x], {
-    shape: target,
-    strides,
-    offset: x.offset,
-  })[0];
+    ? contiguousStrides(shape)
+    : reshapeStrides(x.shape, x.strides, shape);
+  return strides && { shape, strides, offset: x.offset };
 }
 
 function completeShape(x: Tensor, shape: Shape): number[] {

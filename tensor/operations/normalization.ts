@@ -93,8 +93,9 @@ export const layerNormOperation: Operation<LayerNormAttributes> = {
     const groups = groupsOf(weight);
     const rows = [groups, sizeOf(shape.slice(0, -1)) / groups];
     const out = empty(device, dtype, shape, "layerNorm");
-    const mean = empty(device, dtype, rows, "layerNorm");
-    const inverse = empty(device, dtype, rows, "layerNorm");
+    const { floatDtype } = device;
+    const mean = empty(device, floatDtype, rows, "layerNorm");
+    const inverse = empty(device, floatDtype, rows, "layerNorm");
     device.backend.layerNorm(
       asRows(x, groups),
       asGroups(weight),
@@ -108,16 +109,31 @@ export const layerNormOperation: Operation<LayerNormAttributes> = {
   },
 };
 
+/** Where the gradients of a layer normalization go. */
+export interface LayerNormBackwardAttributes {
+  /**
+   * For those of x, weight and bias: tensors of their shapes, which are then
+   * outputs where they are contiguous.
+   */
+  readonly places: readonly (Tensor | undefined)[];
+}
+
 /** dx, dweight, dbias; given x, mean, inverse deviation, dy and weight. */
-export const layerNormBackwardOperation: Operation<LayerNormAttributes> = {
+export const layerNormBackwardOperation: Operation<
+  LayerNormBackwardAttributes
+> = {
   name: "layerNormBackward",
-  forward: ([x, mean, inverse, dy, weight]) => {
+  forward: ([x, mean, inverse, dy, weight], { places }) => {
     const { device, dtype, shape } = x;
     const groups = groupsOf(weight);
-    const like = (extents: Shape): Tensor =>
-      empty(device, dtype, extents, "layerNormBackward");
-    const dx = like(shape);
-    const affine = weight && [like(weight.shape), like(weight.shape)];
+    const output = (i: number, extents: Shape): Tensor => {
+      const place = places[i];
+      return place?.contiguous
+        ? place
+        : empty(device, dtype, extents, "layerNormBackward");
+    };
+    const dx = output(0, shape);
+    const affine = weight && [output(1, weight.shape), output(2, weight.shape)];
     device.backend.layerNormBackward(
       asRows(x, groups),
       asGroups(weight),

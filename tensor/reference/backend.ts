@@ -5,7 +5,7 @@
  */
 
 import type { Backend } from "../backend.ts";
-import { dtypeOf, isFloat } from "../dtype.ts";
+import { bytesPerElement, dtypeOf, isFloat } from "../dtype.ts";
 import { attention, attentionBackward } from "./attention.ts";
 import { gather, gatherBackward, take, takeBackward } from "./indexing.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
@@ -47,6 +47,12 @@ export function createReferenceBackend(
   return {
     name: "reference",
     floatDtype,
+    bytesPerElement,
+    halves: false,
+    synchronous: true,
+    submits: 0,
+    readbacks: 0,
+    finished: () => Promise.resolve(),
     threads: 1,
     mode: floatDtype,
     limitBytes: Infinity,

@@ -62,6 +62,8 @@ export function elementsOf(buffer: DeviceBuffer, dtype: Dtype): TypedArray {
   }
   checkOpen(owner);
   switch (dtype) {
+    case "f16":
+      throw new TypeError("reference device: there is no f16 here");
     case "f32":
       return new Float32Array(values);
     case "f64":

@@ -6,9 +6,9 @@
  */
 
 import type { AttentionArguments, View } from "../backend.ts";
+import { dropoutThreshold } from "../philox.ts";
 import type { FunctionBuilder, Value } from "./assembler.ts";
 import { blockDepth, type Tile, tileScratchBytes } from "./gemm.ts";
-import { dropoutThreshold } from "./random.ts";
 import { recordLayout, type RecordReader, recordReader } from "./record.ts";
 import { type Runtime, scratchBytes } from "./runtime.ts";
 

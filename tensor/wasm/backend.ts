@@ -101,9 +101,10 @@ function elementsOf(
       return new Int32Array(memory.buffer, start, length);
     case "bool":
       return new Uint8Array(memory.buffer, start, length);
+    case "f16":
     case "f64":
       throw new TypeError(
-        'wasm device: there is no f64 here; use device("reference")',
+        `wasm device: there is no ${dtype} here; real numbers are f32`,
       );
   }
 }
@@ -143,6 +144,12 @@ function createBackend(options: WasmBackendOptions): Backend {
   return {
     name: "wasm",
     floatDtype: "f32",
+    bytesPerElement,
+    halves: false,
+    synchronous: true,
+    submits: 0,
+    readbacks: 0,
+    finished: () => Promise.resolve(),
     get threads(): number {
       return runtime.threads;
     },

@@ -13,7 +13,7 @@ import {
   scalar,
   type Value,
 } from "./assembler.ts";
-import { walks } from "./layout.ts";
+import { walks } from "../layout.ts";
 import {
   advance,
   evaluate,

@@ -27,8 +27,8 @@ import {
   type Walk,
   walkOf,
   walks,
-} from "./layout.ts";
-import { createPlanCache } from "./plan_cache.ts";
+} from "../layout.ts";
+import { createPlanCache } from "../plan_cache.ts";
 import {
   bytesOfType,
   hoist,

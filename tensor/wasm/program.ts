@@ -27,7 +27,7 @@ import {
   splat,
   type Value,
 } from "./assembler.ts";
-import { type Walk, walks } from "./layout.ts";
+import { type Walk, walks } from "../layout.ts";
 import * as math from "./vector_math.ts";
 
 /** Bytes in memory of an element. */

@@ -7,6 +7,7 @@
  */
 
 import type { Dropout, Kernels, RandomKey, View } from "../backend.ts";
+import { dropoutThreshold } from "../philox.ts";
 import { sizeOf } from "../shape.ts";
 import {
   type FunctionBuilder,
@@ -43,14 +44,6 @@ function upperBits(words: Value): Value {
 function keptOnly(words: Value, threshold: Value, value: Value): Value {
   const kept = simd("i32x4.ge_s", upperBits(words), threshold);
   return simd("v128.and", kept, value);
-}
-
-/**
- * The integer with which the upper 24 bits of a word are compared: a number is
- * ≥ p exactly where they are ≥ ⌈2²⁴ p⌉.
- */
-export function dropoutThreshold(probability: number): number {
-  return Math.ceil(probability * 2 ** 24);
 }
 
 /**

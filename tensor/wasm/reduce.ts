@@ -25,8 +25,8 @@ import {
   pickAxes,
   TableWriter,
   walkOf,
-} from "./layout.ts";
-import { createPlanCache } from "./plan_cache.ts";
+} from "../layout.ts";
+import { createPlanCache } from "../plan_cache.ts";
 import { bytesOfType, weightOf } from "./program.ts";
 import {
   emitReduce,

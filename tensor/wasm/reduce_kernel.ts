@@ -20,7 +20,7 @@ import {
   type WasmType,
 } from "./assembler.ts";
 import { elementLoop, evaluator, isStrided, Odometer } from "./element_loop.ts";
-import { tableBytes, type Walk, walks } from "./layout.ts";
+import { tableBytes, type Walk, walks } from "../layout.ts";
 import {
   advance,
   extreme,

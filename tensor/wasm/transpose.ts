@@ -15,7 +15,7 @@ import {
   type Value,
 } from "./assembler.ts";
 import { grainOf } from "./grain.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout } from "../layout.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Rows of a launch's items: two vectors of each line that is read. */

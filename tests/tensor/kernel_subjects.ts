@@ -41,7 +41,10 @@ function contiguousView(
   return { buffer, dtype, shape, strides: contiguousStrides(shape), offset: 0 };
 }
 
-function referenceSubject<Names extends keyof Kernels>(): Subject<Names> {
+/** The reference with f32 memory. */
+export function referenceSubject<Names extends keyof Kernels>(): Subject<
+  Names
+> {
   const device = createReferenceBackend({ dtype: "f32" });
   return {
     kernels: device,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Elementwise } from "../expression.ts";
+import type { Elementwise } from "./expression.ts";
 
 /**
  * Remembers what `planOf` makes of programs; those that compute the same share

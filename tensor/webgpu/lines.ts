@@ -1,0 +1,86 @@
+/**
+ * Lines along the middle axis of `[outer, n, inner]`, and blocks of them where
+ * they are few and long: a thread has a block of a line.
+ *
+ * @module
+ */
+
+import type { View } from "../backend.ts";
+import { sizeOf } from "../shape.ts";
+import type { Gpu } from "./gpu.ts";
+import { prefersFewThreads, words } from "./items.ts";
+import type { ShaderParameter } from "./shader.ts";
+import { slice, windowsFit } from "./windows.ts";
+
+/** Threads that occupy a device, and elements that are worth a thread. */
+const enough = {
+  cpu: { threads: 64, elements: 512 },
+  gpu: { threads: 16384, elements: 64 },
+} as const;
+
+/** Blocks of a line at most: each one reads what those before it have found. */
+const mostBlocks = 256;
+
+/** Lines and their blocks. */
+export interface Lines {
+  /** Number of lines. */
+  readonly count: number;
+  /** Blocks of a line. */
+  readonly blocks: number;
+  /** Values of {@linkcode lineParameters}. */
+  readonly values: readonly number[];
+}
+
+/** Cuts the lines of a contiguous `[outer, n, inner]`. */
+export function linesOf(gpu: Gpu, [outer, n, inner]: View["shape"]): Lines {
+  const { threads, elements } = enough[prefersFewThreads(gpu) ? "cpu" : "gpu"];
+  const count = outer * inner;
+  const wanted = Math.min(
+    Math.ceil(threads / count),
+    Math.floor(n / elements),
+    mostBlocks,
+  );
+  const length = wanted > 1 ? Math.ceil(n / wanted) : n;
+  const blocks = Math.ceil(n / length);
+  return { count, blocks, values: [count * blocks, count, n, inner, length] };
+}
+
+/** Parameters of shaders on lines. */
+export const lineParameters: readonly ShaderParameter[] = words(
+  ...["items", "lines", "n", "inner", "length"],
+);
+
+/**
+ * WGSL for the body of such a shader: the item's `line` and `block`, the
+ * position `first` of the line's first element, and the elements `begin` …
+ * `end` − 1 of the line that are in the block.
+ */
+export const lineOfItem = `
+  let line = item % parameters.lines;
+  let block = item / parameters.lines;
+  let first = line / parameters.inner * parameters.n * parameters.inner +
+    line % parameters.inner;
+  let begin = block * parameters.length;
+  let end = min(begin + parameters.length, parameters.n);`;
+
+/**
+ * Calls `run` with the views, or with slices of their first axes, so small that
+ * they can be bound.
+ */
+export function inSlices(
+  gpu: Gpu,
+  views: readonly View[],
+  run: (views: readonly View[]) => void,
+): void {
+  const [outer] = views[0].shape;
+  if (views.some(({ shape }) => sizeOf(shape) === 0)) return;
+  if (outer === 1 || windowsFit(gpu, views)) {
+    run(views);
+    return;
+  }
+  const half = Math.ceil(outer / 2);
+  for (const [from, to] of [[0, half], [half, outer]]) {
+    const parts = views.map((view) => slice(view, 0, from, to));
+    inSlices(gpu, parts, run);
+  }
+}

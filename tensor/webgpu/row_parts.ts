@@ -1,0 +1,79 @@
+/**
+ * Which rows are launched together, and how long ones are cut into parts.
+ *
+ * @module
+ */
+
+import type { View } from "../backend.ts";
+import type { PooledBuffer } from "./buffer_pool.ts";
+import type { Gpu } from "./gpu.ts";
+import { rowForm } from "./row_team.ts";
+import { windowsFit } from "./windows.ts";
+
+/** Teams that keep an adapter busy, and the columns that are worth a team. */
+const enough = {
+  registers: { teams: 64, columns: 1024 },
+  tiled: { teams: 256, columns: 8192 },
+} as const;
+
+/** A row in parts of `columns` elements, the last one maybe shorter. */
+export interface RowParts {
+  /** Number of parts; 1 where there are rows enough, or they are short. */
+  readonly count: number;
+  /** Elements of a part, a multiple of 4 unless there is but one part. */
+  readonly columns: number;
+}
+
+/** Cuts rows of `columns` elements so that all of a device has work. */
+export function rowParts(
+  gpu: Gpu,
+  rows: number,
+  columns: number,
+): RowParts {
+  const { teams, columns: least } = enough[rowForm(gpu)];
+  const count = Math.min(
+    Math.ceil(teams / rows),
+    Math.floor(columns / least),
+  );
+  if (count <= 1) return { count: 1, columns };
+  const each = Math.ceil(columns / count / 4) * 4;
+  return { count: Math.ceil(columns / each), columns: each };
+}
+
+/**
+ * Runs on all of `count` rows at once, or on halves of them, halves of halves
+ * and so on, where the views of all would be too large to bind.
+ */
+export function inWindows(
+  gpu: Gpu,
+  count: number,
+  viewsOf: (from: number, to: number) => readonly View[],
+  run: (from: number, to: number, views: readonly View[]) => void,
+): void {
+  const halve = (from: number, to: number): void => {
+    const views = viewsOf(from, to);
+    if (to - from <= 1 || windowsFit(gpu, views)) {
+      run(from, to, views);
+      return;
+    }
+    const middle = Math.ceil((from + to) / 2);
+    halve(from, middle);
+    halve(middle, to);
+  };
+  if (count > 0) halve(0, count);
+}
+
+/** Memory for f32 numbers between two launches; to be freed after the second. */
+export function scratch(
+  gpu: Gpu,
+  operation: string,
+  length: number,
+): View & { readonly buffer: PooledBuffer } {
+  return {
+    buffer: gpu.pool.allocate(4 * length, operation),
+    dtype: "f32",
+    shape: [length],
+    strides: [1],
+    offset: 0,
+  };
+}

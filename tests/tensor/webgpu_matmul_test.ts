@@ -1,0 +1,275 @@
+import { assertEquals } from "@std/assert";
+import type { View } from "../../tensor/backend.ts";
+import { contiguousStrides } from "../../tensor/shape.ts";
+import type { WebgpuBackend } from "../../tensor/webgpu/backend.ts";
+import {
+  argumentsOf,
+  type Case,
+  check,
+  forms,
+  type Layout,
+  type Operand,
+  operand,
+  plain,
+  transposed,
+} from "./webgpu_matmul_subject.ts";
+import { gpuValues, webgpuBackend } from "./webgpu_subject.ts";
+
+/** Rows, columns and inner axis. */
+const extents: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [2, 3, 5],
+  [7, 17, 5],
+  [1, 33, 70],
+  [65, 1, 33],
+  [13, 48, 257],
+  [20, 36, 52],
+  [97, 31, 33],
+];
+
+for (const { name, ignore } of forms) {
+  const test = (
+    title: string,
+    fn: (backend: WebgpuBackend) => Promise<void>,
+  ): void =>
+    Deno.test({
+      name: `webgpu matmul (${name}): ${title}`,
+      ignore,
+      fn: async () => fn(await webgpuBackend({ matmul: name })),
+    });
+
+  test("NN, NT, TN, TT and strided operands", async (backend) => {
+    for (const [m, n, k] of extents) {
+      const lefts: Layout[] = [
+        { shape: [m, k] },
+        transposed([m, k]),
+        { shape: [m, k], strides: [3 * k + 1, 3], offset: 2 },
+      ];
+      const rights: Layout[] = [
+        { shape: [k, n] },
+        transposed([k, n]),
+        { shape: [k, n], strides: [-2 * n, 2], offset: 2 * n * k },
+      ];
+      for (const left of lefts) {
+        for (const right of rights) {
+          await check(backend, {
+            a: operand(backend, left),
+            b: operand(backend, right),
+            out: operand(backend, {
+              shape: [m, n],
+              strides: [n + 3, 1],
+              offset: 1,
+            }),
+            alpha: 1,
+          });
+        }
+      }
+    }
+  });
+
+  test("large tiles, NN, NT and TN", async (backend) => {
+    // Whole tiles, and ragged ones.
+    for (const [m, n, k] of [[72, 140, 36], [70, 139, 35]]) {
+      for (
+        const [left, right] of [
+          [plain, plain],
+          [plain, transposed],
+          [transposed, plain],
+        ]
+      ) {
+        await check(backend, {
+          a: operand(backend, left([m, k])),
+          b: operand(backend, right([k, n])),
+          out: operand(backend, { shape: [m, n] }),
+          alpha: 1,
+        });
+      }
+    }
+  });
+
+  test("alpha, bias and residual", async (backend) => {
+    for (const [m, n, k] of [[7, 17, 5], [9, 20, 8]]) {
+      const biases: (Layout | undefined)[] = [
+        undefined,
+        { shape: [m, n], strides: [0, 1] },
+        { shape: [m, n], strides: [1, 0] },
+        { shape: [m, n], strides: [2 * n, 2] },
+      ];
+      for (const bias of biases) {
+        for (const rest of ["none", "own", "strided", "out"]) {
+          const out = operand(backend, { shape: [m, n] });
+          await check(backend, {
+            a: operand(backend, { shape: [m, k] }),
+            b: operand(backend, { shape: [k, n] }),
+            out,
+            bias: bias && operand(backend, bias),
+            residual: rest === "none"
+              ? undefined
+              : rest === "out"
+              ? out
+              : operand(backend, {
+                shape: [m, n],
+                strides: rest === "own" ? undefined : [1, m],
+              }),
+            alpha: 0.75,
+          });
+        }
+      }
+    }
+  });
+
+  test("batches with any strides", async (backend) => {
+    const square = { shape: [3, 2, 9, 9] };
+    const cases: [Layout, Layout, Layout?][] = [
+      [{ shape: [4, 5, 6] }, { shape: [4, 6, 7] }],
+      [{ shape: [2, 3, 5, 6] }, {
+        shape: [2, 3, 6, 7],
+        strides: [0, 0, 7, 1],
+      }],
+      [{ shape: [3, 2, 5, 6], strides: [0, 30, 6, 1] }, {
+        shape: [3, 2, 6, 32],
+        strides: [192, 0, 32, 1],
+      }],
+      [{ shape: [2, 3, 1, 8] }, {
+        shape: [2, 3, 8, 4],
+        strides: [0, 0, 4, 1],
+      }],
+      [{ shape: [2, 4, 17, 16], strides: [3264, 16, 192, 1], offset: 64 }, {
+        shape: [2, 4, 16, 17],
+        strides: [3264, 16, 1, 192],
+      }],
+      [square, transposed(square.shape), square],
+      [{ shape: [2, 50, 40] }, { shape: [2, 40, 33] }, {
+        shape: [2, 50, 33],
+        strides: [0, 0, 1],
+      }],
+      [{ shape: [2, 3, 2, 2, 5, 4], strides: [40, 0, 20, 0, 4, 1] }, {
+        shape: [2, 3, 2, 2, 4, 4],
+        strides: [0, 32, 0, 16, 4, 1],
+      }],
+    ];
+    for (const [left, right, bias] of cases) {
+      const shape = [...left.shape.slice(0, -1), right.shape.at(-1)!];
+      const out = operand(backend, { shape });
+      await check(backend, {
+        a: operand(backend, left),
+        b: operand(backend, right),
+        out,
+        bias: bias && operand(backend, bias),
+        residual: bias && out,
+        alpha: 0.5,
+      });
+    }
+  });
+
+  test("a long inner axis is added in parts, in order", async (backend) => {
+    for (const [m, n, k] of [[20, 24, 1060], [9, 5, 1031]]) {
+      const shape = [3, m, n];
+      const given: Case = {
+        a: operand(backend, transposed([3, m, k])),
+        b: operand(backend, { shape: [3, k, n] }),
+        out: operand(backend, { shape }),
+        bias: operand(backend, { shape, strides: [0, 0, 1] }),
+        residual: operand(backend, { shape }),
+        alpha: 0.5,
+      };
+      await check(backend, given);
+      const stacked = await gpuValues(backend, given.out.view);
+      backend.matmul(argumentsOf(given));
+      assertEquals(await gpuValues(backend, given.out.view), stacked);
+      // A stack computes what its matrices would one by one, bit for bit.
+      for (let i = 0; i < 3; i++) {
+        const slice = (view: View): View => ({
+          ...view,
+          shape: view.shape.slice(1),
+          strides: view.strides.slice(1),
+          offset: view.offset + i * view.strides[0],
+        });
+        const { a, b, out, bias, residual, alpha } = argumentsOf(given);
+        backend.matmul({
+          a: slice(a),
+          b: slice(b),
+          out: slice(out),
+          bias: slice(bias!),
+          residual: slice(residual!),
+          alpha,
+        });
+      }
+      assertEquals(await gpuValues(backend, given.out.view), stacked);
+    }
+  });
+
+  test("operands and result in one buffer", async (backend) => {
+    const [m, n, k] = [12, 16, 20];
+    const all = operand(backend, { shape: [m * k + k * n + m * n] });
+    const part = (shape: number[], offset: number): Operand => ({
+      view: {
+        ...all.view,
+        shape,
+        strides: contiguousStrides(shape),
+        offset,
+      },
+      values: all.values,
+    });
+    const out = part([m, n], m * k + k * n);
+    await check(backend, {
+      a: part([m, k], 0),
+      b: part([k, n], m * k),
+      out,
+      residual: out,
+      alpha: -2,
+    });
+  });
+
+  test("empty extents", async (backend) => {
+    const [m, n] = [7, 18];
+    for (const bias of [undefined, operand(backend, { shape: [m, n] })]) {
+      await check(backend, {
+        a: operand(backend, { shape: [m, 0] }),
+        b: operand(backend, { shape: [0, n] }),
+        out: operand(backend, { shape: [m, n] }),
+        bias,
+        alpha: 2,
+      });
+    }
+    for (const [batch, rows, columns] of [[0, 3, 3], [2, 0, 3], [2, 3, 0]]) {
+      await check(backend, {
+        a: operand(backend, { shape: [batch, rows, 4] }),
+        b: operand(backend, { shape: [batch, 4, columns] }),
+        out: operand(backend, { shape: [batch, rows, columns] }),
+        alpha: 1,
+      });
+    }
+  });
+
+  Deno.test({
+    name: `webgpu matmul (${name}): operands too large to bind`,
+    ignore,
+    fn: async () => {
+      const bindingLimit = 2048;
+      const backend = await webgpuBackend({ matmul: name, bindingLimit });
+      const cases: [string, number, number, number, number][] = [
+        ["NN", 1, 150, 8, 20], // rows of a and the result
+        ["NN", 3, 8, 150, 20], // columns of the result
+        ["NT", 1, 8, 150, 20],
+        ["NN", 1, 6, 10, 350], // the inner axis
+        ["TN", 3, 6, 10, 350],
+        ["NT", 1, 40, 40, 40],
+      ];
+      for (const [layout, batch, m, n, k] of cases) {
+        const left = layout === "TN" ? transposed : plain;
+        const right = layout === "NT" ? transposed : plain;
+        const shape = [batch, m, n];
+        const out = operand(backend, { shape });
+        await check(backend, {
+          a: operand(backend, left([batch, m, k])),
+          b: operand(backend, right([batch, k, n])),
+          out,
+          bias: operand(backend, { shape, strides: [0, 0, 1] }),
+          residual: out,
+          alpha: 0.5,
+        });
+      }
+    },
+  });
+}
