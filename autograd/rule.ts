@@ -53,14 +53,20 @@ export interface Rule<A> {
    * Cotangents of the inputs, given those of the outputs; `undefined` stands
    * for zero, going in and coming out. Made of operations that have rules
    * themselves wherever gradients of gradients are to work.
+   *
+   * Some inputs have places: memory where their cotangents are wanted in the
+   * end. A rule may write one there and return the place itself, which saves a
+   * copy; those that don't know of places are as right.
    */
   readonly pullback: (
     applied: Applied<A>,
     cotangents: readonly (Tensor | undefined)[],
+    places: readonly (Tensor | undefined)[],
   ) => readonly (Tensor | undefined)[];
   /**
-   * A shortcut for operations with one output and one differentiable input, the first: adds the
-   * input's cotangent into `target` in place.
+   * A shortcut for operations with one output, which is a part of the only
+   * differentiable input, the first: adds the input's cotangent into `target`
+   * in place. Not used for a part that is as large as the whole.
    */
   readonly accumulate?: (
     applied: Applied<A>,

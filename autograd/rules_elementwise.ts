@@ -7,6 +7,7 @@
 import {
   broadcastShapes,
   cast,
+  convertOperation,
   type Derivative,
   div,
   type Elementwise,
@@ -113,6 +114,13 @@ defineRule(mapOperation, {
       outputs[0].shape,
       wanted,
     ),
+});
+
+defineRule(convertOperation, {
+  saves: () => ({}),
+  pullback: ({ inputs: [x] }, [cotangent]) => [
+    cotangent && cast(cotangent, x.dtype === "f16" ? "f16" : "float"),
+  ],
 });
 
 defineRule(reduceOperation, {

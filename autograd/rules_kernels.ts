@@ -26,7 +26,6 @@ import {
   lastAxisContiguous,
   layerNormBackwardOperation,
   layerNormOperation,
-  matmul,
   matmulOperation,
   mul,
   observed,
@@ -44,10 +43,10 @@ import {
   takeOperation,
   type Tensor,
   topkOperation,
-  transpose,
   variance,
   zeros,
 } from "../tensor/internal.ts";
+import { productIn, sumIn } from "./places.ts";
 import { defineConstant, defineRule } from "./rule.ts";
 
 defineConstant(argmaxOperation);
@@ -56,22 +55,21 @@ defineConstant(topkOperation);
 /** y = r + α(a b + c): da = α dy bᵀ, db = α aᵀ dy, dc = α Σ dy, dr = dy. */
 defineRule(matmulOperation, {
   saves: (_, wanted) => ({ inputs: [wanted[1], wanted[0]] }),
-  pullback: ({ inputs, attributes, wanted }, [dy]) => {
+  pullback: ({ inputs, attributes, wanted }, [dy], places) => {
     if (dy === undefined) return [];
-    const [a, b] = inputs;
+    const [a, b, c] = inputs;
     const { alpha, bias, residual } = attributes;
-    const results: (Tensor | undefined)[] = [
+    const results = [
       wanted[0]
-        ? sumTo(matmul(dy, transpose(b), { alpha }), a.shape)
+        ? productIn(places[0], dy, b, { transposeB: true, alpha }, a.shape)
         : undefined,
       wanted[1]
-        ? sumTo(matmul(transpose(a), dy, { alpha }), b.shape)
+        ? productIn(places[1], a, dy, { transposeA: true, alpha }, b.shape)
         : undefined,
     ];
     if (bias) {
-      const total = wanted[2] ? sumTo(dy, inputs[2].shape) : undefined;
       results.push(
-        alpha === 1 || total === undefined ? total : mul(total, alpha),
+        wanted[2] ? sumIn(places[2], dy, alpha, c.shape) : undefined,
       );
     }
     if (residual) results.push(dy);
@@ -163,14 +161,14 @@ defineRule(layerNormOperation, {
     inputs: [true, wanted.length > 1],
     outputs: [false, true, true],
   }),
-  pullback: ({ inputs, outputs, attributes }, [dy]) => {
+  pullback: ({ inputs, outputs, attributes }, [dy], places) => {
     if (dy === undefined) return [];
     const [x, weight] = inputs;
     const [, mean, inverse] = outputs;
     if (observed()) return layerNormPullback(x, weight, attributes.epsilon, dy);
     const operands = [x, mean, inverse, contiguous(dy)];
     if (weight !== undefined) operands.push(weight);
-    return apply(layerNormBackwardOperation, operands, attributes);
+    return apply(layerNormBackwardOperation, operands, { places });
   },
 });
 

@@ -16,6 +16,7 @@ import {
   type Tensor,
   withoutScope,
 } from "../tensor/internal.ts";
+import { placesOf, settle } from "./places.ts";
 import { type Rule, ruleOf } from "./rule.ts";
 
 /** One applied operation, with what its rule needs. */
@@ -30,6 +31,11 @@ interface Entry {
   /** Handles that keep memory alive for the rule. */
   readonly held: readonly Tensor[];
 }
+
+/** Memory where cotangents are wanted, by the ids of their tensors. */
+type Places = ReadonlyMap<number, Tensor>;
+
+const nowhere: Places = new Map();
 
 /** A cotangent that is being summed up. */
 interface Sum {
@@ -104,27 +110,59 @@ export class Tape implements Observer {
    * Cotangents of the tape's inputs, given those of some outputs; `undefined`
    * where there is no dependence. Frees each entry once its rule ran. The
    * results are in no scope.
+   *
+   * @param given Where cotangents of inputs shall be, which are no results
+   *   then.
    */
   pullback(
     outputs: readonly { readonly id: number }[],
     cotangents: readonly (Tensor | undefined)[],
+    given: readonly (Tensor | undefined)[] = [],
   ): (Tensor | undefined)[] {
+    const places = this.#places(given);
     try {
-      return this.#run(outputs, cotangents, this.#inputIds, (pull) => {
-        for (;;) {
-          const entry = this.#entries.pop();
-          if (entry === undefined) break;
-          try {
-            pull(entry);
-          } finally {
-            release(entry);
+      const results = this.#run(
+        outputs,
+        cotangents,
+        this.#inputIds,
+        (pull) => {
+          for (;;) {
+            const entry = this.#entries.pop();
+            if (entry === undefined) break;
+            try {
+              pull(entry);
+            } finally {
+              release(entry);
+            }
           }
-        }
+        },
+        places,
+      );
+      return results.map((result, i) => {
+        const place = given[i];
+        if (place === undefined) return result;
+        settle(result, place);
+        result?.dispose();
       });
     } catch (error) {
       this.dispose();
       throw error;
+    } finally {
+      for (const place of places.values()) {
+        if (!given.includes(place)) place.dispose();
+      }
     }
+  }
+
+  /** Memory for cotangents, by the ids of their tensors. */
+  #places(given: readonly (Tensor | undefined)[]): Places {
+    // What a tape watches can't be written behind its back.
+    if (given.length === 0 || observed()) return nowhere;
+    const byId = new Map<number, Tensor>();
+    given.forEach((place, i) => {
+      if (place !== undefined) byId.set(this.#inputIds[i], place);
+    });
+    return placesOf(byId, this.#entries);
   }
 
   /**
@@ -152,6 +190,7 @@ export class Tape implements Observer {
     cotangents: readonly (Tensor | undefined)[],
     results: readonly number[],
     visit: (pull: (entry: Entry) => void) => void,
+    places: Places = nowhere,
   ): (Tensor | undefined)[] {
     const sums = new Sums();
     const inputs = new Set(this.#inputIds);
@@ -160,7 +199,7 @@ export class Tape implements Observer {
         const cotangent = cotangents[i];
         if (cotangent !== undefined) sums.add(output.id, cotangent);
       });
-      visit((entry) => scope(() => pullEntry(entry, sums, inputs)));
+      visit((entry) => scope(() => pullEntry(entry, sums, inputs, places)));
       return results.map((id) => sums.take(id));
     } finally {
       sums.dispose();
@@ -189,7 +228,12 @@ function release(entry: Entry): void {
   entry.rule?.release?.(entry.attributes);
 }
 
-function pullEntry(entry: Entry, sums: Sums, inputs: Set<number>): void {
+function pullEntry(
+  entry: Entry,
+  sums: Sums,
+  inputs: Set<number>,
+  places: Places,
+): void {
   const { rule, operation, wanted } = entry;
   // The tape's own inputs keep their sums to the end.
   const arrived = entry.outputs.map(({ id }) =>
@@ -205,12 +249,18 @@ function pullEntry(entry: Entry, sums: Sums, inputs: Set<number>): void {
       );
     }
     const [first] = arrived;
-    if (rule.accumulate !== undefined && first !== undefined && !observed()) {
-      const target = sums.writable(entry.inputs[0]);
-      rule.accumulate(entry, first, target);
+    const [input] = entry.inputs;
+    if (
+      rule.accumulate !== undefined && first !== undefined &&
+      first.size !== input.size && !observed()
+    ) {
+      rule.accumulate(entry, first, sums.writable(input));
       return;
     }
-    rule.pullback(entry, arrived).forEach((result, i) => {
+    const placed = places.size === 0
+      ? []
+      : entry.inputs.map(({ id }) => places.get(id));
+    rule.pullback(entry, arrived, placed).forEach((result, i) => {
       if (result !== undefined && wanted[i]) {
         sums.add(entry.inputs[i].id, result);
       }

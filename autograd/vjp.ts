@@ -36,6 +36,19 @@ export interface Pullback<I extends readonly Tree[], O extends Tree>
   /** Runs the rules backward. */
   (cotangent: O): I;
   /**
+   * As calling it, but cotangents of inputs that have a place are written there,
+   * by the kernels that compute them where that is possible; the places
+   * themselves are returned.
+   *
+   * @param places For every input, tensors of its structure, shapes, dtype and
+   *   device that nobody else reads, or `undefined`. On nobody's tape.
+   * @throws {RangeError} If places don't fit the inputs.
+   */
+  readonly into: (
+    cotangent: O,
+    places: { readonly [K in keyof I]: I[K] | undefined },
+  ) => I;
+  /**
    * The cotangent of the first input alone, without the work that the others
    * would take. Frees nothing: it can be called any number of times, until the
    * pullback itself is called.
@@ -118,10 +131,21 @@ export function vjp<I extends readonly Tree[], O extends Tree>(
     const results = running.pullback(outputs, cotangents);
     return arrange(inputs as Tree, results) as unknown as I;
   };
+  const into: Pullback<I, O>["into"] = (cotangent, places) => {
+    const flat = inputs.flatMap((input, i) => placesFor(input, places[i]));
+    const { tape: running, cotangents } = begin(cotangent);
+    tape = undefined;
+    const results = running.pullback(outputs, cotangents, flat);
+    return inputs.map((input, i) => {
+      const own = results.splice(0, leaves(input).length);
+      return places[i] ?? arrange(input, own);
+    }) as unknown as I;
+  };
   return {
     value,
     pullback: Object.assign(pullback, {
       repeatable,
+      into,
       first: (cotangent: O): I[0] => {
         const { tape, cotangents } = begin(cotangent);
         if (!repeatable) {
@@ -158,6 +182,35 @@ function arrange<T extends Tree>(
   }, inputs);
 }
 
+/** The places of an input's leaves, in their order. */
+function placesFor(
+  input: Tree,
+  places: Tree | undefined,
+): (Tensor | undefined)[] {
+  const tensors = leaves(input);
+  if (places === undefined) return tensors.map(() => undefined);
+  const result = leaves(places);
+  if (
+    result.length !== tensors.length ||
+    result.some((x, i) =>
+      !sameShape(x.shape, tensors[i].shape) ||
+      x.dtype !== tensors[i].dtype || x.device !== tensors[i].device
+    )
+  ) {
+    throw new RangeError(
+      `pullback.into: places ${formatShapes(result)} must have the input's ` +
+        `shapes ${formatShapes(tensors)}, and its dtype and device`,
+    );
+  }
+  return result;
+}
+
+function formatShapes(
+  tensors: readonly { readonly shape: readonly number[] }[],
+): string {
+  return tensors.map(({ shape }) => formatShape(shape)).join(", ");
+}
+
 /** Refuses what is no tree of tensors: numbers, promises, undefined, … */
 function assertTree<O>(value: O): O {
   const visit = (node: unknown): void => {
@@ -178,15 +231,13 @@ function checkCotangents(
   outputs: readonly { readonly shape: readonly number[] }[],
   cotangents: readonly Tensor[],
 ): void {
-  const expected = outputs.map(({ shape }) => formatShape(shape)).join(", ");
   if (
     cotangents.length !== outputs.length ||
     cotangents.some((x, i) => !sameShape(x.shape, outputs[i].shape))
   ) {
     throw new RangeError(
-      `pullback: the cotangent must have the value's shapes ${expected}, not ${
-        cotangents.map((x) => formatShape(x.shape)).join(", ")
-      }`,
+      `pullback: the cotangent must have the value's shapes ` +
+        `${formatShapes(outputs)}, not ${formatShapes(cotangents)}`,
     );
   }
 }

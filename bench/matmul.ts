@@ -6,20 +6,13 @@
 
 import {
   type Device,
-  device,
   matmul,
   normal,
   randomKey,
   scope,
 } from "../tensor/mod.ts";
-import {
-  count,
-  counts,
-  FlagError,
-  type Flags,
-  list,
-  toCount,
-} from "./arguments.ts";
+import { counts, FlagError, type Flags, list, toCount } from "./arguments.ts";
+import { openDevice, timeInBackground } from "./background.ts";
 import { pendingEvents, time } from "./timing.ts";
 
 /** Flags and their defaults. */
@@ -27,6 +20,7 @@ export const matmulDefaults: Readonly<Record<string, string>> = {
   sizes: "64,128,256,384,512,1024",
   shapes: "1024x512x128,1024x128x512,1024x128x128,1024x1536x384",
   transpose: "NN,NT,TN",
+  device: "wasm",
   threads: "1",
 };
 
@@ -57,12 +51,12 @@ function shapes(flags: Flags): Shape[] {
   ];
 }
 
-function measure(
-  cpu: Device,
+async function measure(
+  device: Device,
   { m, n, k }: Shape,
   transpose: string,
-): { best: number; median: number } {
-  using _ = cpu.scope();
+): Promise<{ best: number; median: number }> {
+  using _ = device.scope();
   const [ta, tb] = [transpose[0] === "T", transpose[1] === "T"];
   const a = normal(ta ? [k, m] : [m, k], randomKey(1));
   const b = normal(tb ? [n, k] : [k, n], randomKey(2));
@@ -70,7 +64,9 @@ function measure(
     scope(() => {
       matmul(a, b, { transposeA: ta, transposeB: tb });
     });
-  const { best, median } = time(run);
+  const { best, median } = device.backend.synchronous
+    ? time(run)
+    : await timeInBackground(run, device);
   const flops = 2 * m * n * k;
   return { best: flops / best / 1e6, median: flops / median / 1e6 };
 }
@@ -86,10 +82,10 @@ export async function benchMatmul(flags: Flags): Promise<void> {
       );
     }
   }
-  const cpu = await device("wasm", { threads: count(flags, "threads") });
+  const device = await openDevice(flags);
   for (const shape of wanted) {
     for (const layout of layouts) {
-      const { best, median } = measure(cpu, shape, layout);
+      const { best, median } = await measure(device, shape, layout);
       await pendingEvents();
       const name = `${shape.m}x${shape.n}x${shape.k}`;
       console.log(
@@ -97,17 +93,18 @@ export async function benchMatmul(flags: Flags): Promise<void> {
           ? JSON.stringify({
             shape: name,
             transpose: layout,
+            device: device.name,
             gflopsBest: best,
             gflopsMedian: median,
-            mode: cpu.mode,
-            threads: cpu.threads,
+            mode: device.mode,
+            threads: device.threads,
           })
           : `${name.padEnd(16)} ${layout}  ${
             best.toFixed(1).padStart(6)
           } best ` +
-            `${median.toFixed(1).padStart(6)} median GFLOP/s  ${cpu.mode}`,
+            `${median.toFixed(1).padStart(6)} median GFLOP/s  ${device.mode}`,
       );
     }
   }
-  cpu.close();
+  device.close();
 }

@@ -3,6 +3,10 @@
  * forward and backward, by the serial march and by multigrid over the layers,
  * one step after the other and stacked.
  *
+ * `--levels auto` takes as many levels as leave at least two steps on the
+ * coarsest, so that it has 2 … 2c − 1 of them however many layers there are: the
+ * coarse march, whose launches grow with its steps, then stays the same.
+ *
  * @module
  */
 
@@ -28,7 +32,6 @@ import {
 } from "../models/mod.ts";
 import {
   type Device,
-  device,
   dispose,
   normal,
   randomKey,
@@ -37,6 +40,7 @@ import {
   type Tensor,
 } from "../tensor/mod.ts";
 import { count, counts, FlagError, type Flags, list } from "./arguments.ts";
+import { openDevice } from "./background.ts";
 import { printTable, type Row } from "./table.ts";
 import { median, pendingEvents } from "./timing.ts";
 
@@ -53,6 +57,7 @@ export const mgritDefaults: Readonly<Record<string, string>> = {
   forward: "2",
   backward: "1",
   runs: "9",
+  device: "wasm",
   threads: "1",
 };
 
@@ -68,17 +73,17 @@ const ways = ["serial", ...executions] as const;
 
 /** Runs the benchmark. */
 export async function benchMgrit(flags: Flags): Promise<void> {
-  const cpu = await device("wasm", { threads: count(flags, "threads") });
+  const device = await openDevice(flags);
   const measured: Measured[] = [];
   for (const batch of counts(flags, "batch")) {
     for (const layers of counts(flags, "layers")) {
-      measured.push(await measureBlock(cpu, flags, layers, batch));
+      measured.push(await measureBlock(device, flags, layers, batch));
     }
   }
   printTable(measured.flatMap(({ steps }) => steps), flags.json);
   if (!flags.json) console.log("\nThe sweeps of the last block:");
   printTable(measured.at(-1)!.sweeps, flags.json);
-  cpu.close();
+  device.close();
 }
 
 /** What was measured of a block. */
@@ -91,7 +96,7 @@ interface Measured {
 
 /** Serial, sequential and stacked, in turns, so that all see the same noise. */
 async function measureBlock(
-  cpu: Device,
+  device: Device,
   flags: Flags,
   layers: number,
   batch: number,
@@ -120,7 +125,8 @@ async function measureBlock(
     given: { x: Tensor; parameters: LayerParameters },
     options: SolveOptions<Tensor>,
   ) => sum(square(solve(block, given.x, given.parameters, context, options))));
-  const options = { serial: {}, ...multigridWays(flags) };
+  const levels = levelsOf(flags, layers);
+  const options = { serial: {}, ...multigridWays(flags, levels) };
   const results = ways.map((way) => ({
     way,
     durations: [] as number[],
@@ -129,14 +135,15 @@ async function measureBlock(
   }));
   for (let run = 0; run < warmup + runs; run++) {
     for (const result of results) {
-      const { liveBytes } = cpu.stats();
-      const { launches } = cpu;
-      cpu.resetPeak();
+      const { liveBytes } = device.stats();
+      const { launches } = device;
+      device.resetPeak();
       const start = performance.now();
       const { value, gradient } = step({ x, parameters }, options[result.way]);
+      await device.finished();
       const duration = performance.now() - start;
-      result.launches = cpu.launches - launches;
-      result.peakBytes = cpu.stats().peakBytes - liveBytes;
+      result.launches = device.launches - launches;
+      result.peakBytes = device.stats().peakBytes - liveBytes;
       dispose([value, gradient]);
       if (run >= warmup) result.durations.push(duration);
       await pendingEvents();
@@ -150,6 +157,11 @@ async function measureBlock(
     dispose([value, gradient]);
     return reports;
   });
+  const coarseLaunches = {
+    serial: undefined,
+    sequential: launchesOfMarch(reports[0]),
+    stacked: launchesOfMarch(reports[1]),
+  };
   dispose([x, parameters]);
   const { forward, backward } = options.sequential;
   const predicted = (parallelTime("forward", layers, forward, work, 1) +
@@ -157,6 +169,7 @@ async function measureBlock(
   const serial = median(results[0].durations);
   const steps = results.map(({ way, durations, launches, peakBytes }) => ({
     layers,
+    levels: way === "serial" ? 1 : levels,
     batch,
     way,
     ms: median(durations),
@@ -164,10 +177,18 @@ async function measureBlock(
     "of serial": median(durations) / serial,
     "by evaluations": way === "serial" ? 1 : predicted,
     launches,
+    "coarse march": coarseLaunches[way],
     "peak MB": peakBytes / 1e6,
-    mode: cpu.mode,
+    mode: device.mode,
   }));
   return { steps, sweeps: sweepRows(reports) };
+}
+
+/** Launches of the marches on the coarsest level, in both passes. */
+function launchesOfMarch(passes: readonly SolveReport[]): number {
+  return passes.flatMap(({ sweeps }) => sweeps)
+    .filter(({ kind }) => kind === "coarse solve")
+    .reduce((sum, { launches }) => sum + launches, 0);
 }
 
 /** The sweeps of both passes, sequential and stacked side by side. */
@@ -194,11 +215,27 @@ type MultigridWay =
   & SolveOptions<Tensor>
   & Readonly<Record<Direction, MultigridOptions<never>>>;
 
-function multigridWays(flags: Flags): Record<Execution, MultigridWay> {
+/** The number of levels that was asked for, or that suits the layers. */
+function levelsOf(flags: Flags, layers: number): number {
+  if (flags.text.levels !== "auto") return count(flags, "levels");
+  const coarsening = count(flags, "coarsening");
+  let levels = 1;
+  let steps = Math.floor(layers / coarsening);
+  while (steps >= 2) {
+    levels++;
+    steps = Math.floor(steps / coarsening);
+  }
+  return levels;
+}
+
+function multigridWays(
+  flags: Flags,
+  levels: number,
+): Record<Execution, MultigridWay> {
   const guess = list(flags, "guess")[0] as Guess<never>;
   const direction = (name: string): MultigridOptions<never> => ({
     ...defaultMultigrid,
-    levels: count(flags, "levels"),
+    levels,
     coarsening: count(flags, "coarsening"),
     guess,
     iterations: iterations(flags, name),

@@ -12,12 +12,7 @@ import {
   mapTree,
   type Tree,
 } from "../tensor/internal.ts";
-import {
-  assignParameters,
-  type LayerRow,
-  layersOf,
-  parametersOf,
-} from "./layer_row.ts";
+import { type LayerRow, layersOf, parametersOf } from "./layer_row.ts";
 import { type Chain, multigrid, type Solution } from "./multigrid.ts";
 import type { MultigridOptions } from "./multigrid_options.ts";
 import {
@@ -198,9 +193,7 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
   };
   const finalStep: RowStep<X> = (w, row) => {
     const pullback = pullbacks?.get(row) ?? evaluated(row);
-    const [state, weights] = pullback(w);
-    assignParameters(gradient, row, weights);
-    return state;
+    return pullback.into(w, [undefined, parametersOf(gradient, row)])[0];
   };
   const chain = chainOf(
     problem,

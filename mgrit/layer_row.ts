@@ -5,7 +5,7 @@
  * @module
  */
 
-import { leaves, mapTree, type Tensor, type Tree } from "../tensor/internal.ts";
+import { mapTree, type Tensor, type Tree } from "../tensor/internal.ts";
 
 /** The layers first, first + spacing, … */
 export interface LayerRow {
@@ -36,20 +36,11 @@ function rowView(
   leaf: Tensor,
   { first, spacing, count }: LayerRow,
 ): Tensor {
-  const [, ...shape] = leaf.shape;
-  const [stride, ...strides] = leaf.strides;
+  const shape = leaf.shape.slice(1);
+  const strides = leaf.strides.slice(1);
+  const [stride] = leaf.strides;
   const offset = leaf.offset + first * stride;
   return count === 1
     ? leaf.view(shape, strides, offset)
     : leaf.view([count, ...shape], [spacing * stride, ...strides], offset);
-}
-
-/** Writes parameters of a row into its place among stacked ones. */
-export function assignParameters<P extends Tree>(
-  stacked: P,
-  row: LayerRow,
-  parameters: P,
-): void {
-  const places = leaves(parametersOf(stacked, row));
-  leaves(parameters).forEach((x, i) => x.device.assign(places[i], x));
 }

@@ -12,7 +12,7 @@ import {
   scope,
   type Tree,
 } from "../tensor/internal.ts";
-import { assignParameters, parametersOf, singleLayer } from "./layer_row.ts";
+import { parametersOf, singleLayer } from "./layer_row.ts";
 
 /** What gradients flow to. */
 export interface Inputs<X extends Tree, P extends Tree> {
@@ -81,7 +81,12 @@ export function marchWithTapes<X extends Tree, P extends Tree>(
   return {
     value,
     pullback: (cotangent) =>
-      marchBack(layers, parameters, cotangent, (n, w) => pullbacks[n](w)),
+      marchBack(
+        layers,
+        parameters,
+        cotangent,
+        (n, w, place) => pullbacks[n].into(w, [undefined, place])[0],
+      ),
     release: () => pullbacks.forEach((pullback) => pullback[Symbol.dispose]()),
   };
 }
@@ -102,11 +107,11 @@ export function marchWithStates<X extends Tree, P extends Tree>(
   return {
     value,
     pullback: (cotangent) =>
-      marchBack(layers, parameters, cotangent, (n, w) => {
+      marchBack(layers, parameters, cotangent, (n, w, place) => {
         const layer = parametersOf(parameters, singleLayer(n));
         const { value, pullback } = vjp<[X, P], X>(step(n), states[n], layer);
         dispose(value);
-        return pullback(w);
+        return pullback.into(w, [undefined, place])[0];
       }),
     release: () => states.forEach(dispose),
   };
@@ -117,7 +122,7 @@ function marchBack<X extends Tree, P extends Tree>(
   layers: number,
   parameters: P,
   cotangent: X,
-  pull: (n: number, w: X) => readonly [X, P],
+  pull: (n: number, w: X, place: P) => X,
 ): Inputs<X, P> {
   const gradient = mapTree(
     (leaf) => empty(leaf.device, leaf.dtype, leaf.shape, "solve"),
@@ -125,11 +130,9 @@ function marchBack<X extends Tree, P extends Tree>(
   );
   let w = cotangent;
   for (let n = layers - 1; n >= 0; n--) {
-    const next = scope(() => {
-      const [state, layer] = pull(n, w);
-      assignParameters(gradient, singleLayer(n), layer);
-      return state;
-    });
+    const next = scope(() =>
+      pull(n, w, parametersOf(gradient, singleLayer(n)))
+    );
     if (n < layers - 1) dispose(w);
     w = next;
   }

@@ -17,65 +17,27 @@ import {
   type Tree,
 } from "../tensor/internal.ts";
 import * as e from "../tensor/expression.ts";
+import { evenlySpaced, viewOf } from "./evenly_spaced.ts";
 import { type StateSpace, trees } from "./state_space.ts";
-
-/** Neighbours in a list that lie evenly spaced in one memory. */
-interface Run {
-  readonly start: number;
-  readonly count: number;
-  /** Distance in elements, negative or 0 too. */
-  readonly spacing: number;
-}
-
-function runsOf(tensors: readonly Tensor[]): Run[] {
-  const runs: Run[] = [];
-  for (let start = 0; start < tensors.length;) {
-    const first = tensors[start];
-    const fits = (x: Tensor): boolean =>
-      x.storage === first.storage &&
-      x.strides.every((stride, axis) => stride === first.strides[axis]);
-    const spacing = start + 1 < tensors.length && fits(tensors[start + 1])
-      ? tensors[start + 1].offset - first.offset
-      : first.size;
-    let end = start + 1;
-    while (
-      end < tensors.length && fits(tensors[end]) &&
-      tensors[end].offset - first.offset === (end - start) * spacing
-    ) end++;
-    runs.push({ start, count: end - start, spacing });
-    start = end;
-  }
-  return runs;
-}
-
-function viewOf(tensors: readonly Tensor[], run: Run): Tensor {
-  const { shape, strides, offset } = tensors[run.start];
-  return tensors[run.start].view(
-    [run.count, ...shape],
-    [run.spacing, ...strides],
-    offset,
-  );
-}
 
 /**
  * Tensors of one shape as `[points, …]`: a view where they lie evenly spaced in
  * one memory, as the results of a stacked step do; else a copy, in one kernel
- * for every run of such neighbours.
+ * for every part of them that does.
  */
 function stackTensors(tensors: readonly Tensor[]): Tensor {
-  const runs = runsOf(tensors);
-  if (runs.length === 1) return viewOf(tensors, runs[0]);
-  const { device, dtype, shape } = tensors[0];
-  const size = tensors[0].size;
+  const parts = evenlySpaced(tensors);
+  if (parts.length === 1) return viewOf(tensors, parts[0]);
+  const { device, dtype, shape, size } = tensors[0];
   const stacked = empty(device, dtype, [tensors.length, ...shape], "stack");
-  const strides = stacked.strides;
-  for (const run of runs) {
+  const [stride, ...strides] = stacked.strides;
+  for (const part of parts) {
     const place = stacked.view(
-      [run.count, ...shape],
-      strides,
-      run.start * size,
+      [part.count, ...shape],
+      [part.step * stride, ...strides],
+      part.first * size,
     );
-    device.assign(place, viewOf(tensors, run));
+    device.assign(place, viewOf(tensors, part));
   }
   return stacked;
 }
@@ -119,10 +81,6 @@ export function stackedTrees<X extends Tree>(): StateSpace<X> {
           xs.length,
         )
       ),
-    norm: (states) =>
-      states.length < 2
-        ? single.norm(states)
-        : scope(() => single.norm([stackStates(states)])),
     pack: (states) => {
       const packed = scope(() =>
         unstackStates(stackStates(states), states.length)

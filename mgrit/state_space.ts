@@ -9,11 +9,12 @@ import {
   fuse,
   leaves,
   mapTree,
-  scope,
+  Scope,
   squaredNorm,
 } from "../tensor/internal.ts";
 import type { Tensor, Tree } from "../tensor/internal.ts";
 import * as e from "../tensor/expression.ts";
+import { evenlySpaced, viewOf } from "./evenly_spaced.ts";
 
 /** A measured number; a promise on devices that can't be read at once. */
 export type Measurement = number | Promise<number>;
@@ -86,11 +87,19 @@ export function trees<X extends Tree>(): StateSpace<X> {
   };
 }
 
+/** One kernel for all tensors that lie evenly spaced in one memory. */
 function normOf(tensors: readonly Tensor[]): Measurement {
-  const squares = tensors.map((x) => scope(() => readNumber(squaredNorm(x))));
-  return squares.every((value) => typeof value === "number")
-    ? rootOfSum(squares)
-    : Promise.all(squares).then(rootOfSum);
+  const squares = evenlySpaced(tensors).map((part) => {
+    using _scope = new Scope();
+    return readNumber(squaredNorm(viewOf(tensors, part)));
+  });
+  if (squares.every((value) => typeof value === "number")) {
+    return rootOfSum(squares);
+  }
+  const norm = Promise.all(squares).then(rootOfSum);
+  // Whoever waits for it hears of faults; until then nobody does.
+  norm.catch(() => {});
+  return norm;
 }
 
 function rootOfSum(squares: readonly number[]): number {

@@ -29,6 +29,7 @@ import {
 } from "../mgrit/mod.ts";
 import {
   add,
+  cast,
   crossEntropy,
   dropout,
   embedding,
@@ -49,6 +50,7 @@ import {
   mlpBranch,
   siteDropout,
   type TransformerContext,
+  withHalfWeights,
 } from "./transformer.ts";
 
 /** Shape and kind of a GPT. */
@@ -169,7 +171,16 @@ export interface GptCallOptions extends SolveOptions<Tensor> {
   readonly keep?: Tensor;
   /** Absent in evaluation. */
   readonly dropout?: FrozenDropout;
+  /**
+   * `f16`: products and attention read and write 16-bit numbers, and sum in
+   * f32; states, norms and parameters stay as they are (mixed precision,
+   * Micikevicius et al. 2018). Default: all in the device's dtype.
+   */
+  readonly precision?: Precision;
 }
+
+/** How numbers between the parameters and the states are stored. */
+export type Precision = "f32" | "f16";
 
 /** The parts of the network that are stacks of layers, in order. */
 export const gptStacks = ["before", "block", "after"] as const;
@@ -243,7 +254,9 @@ export function gptStates(
     x = solve(
       block,
       x,
-      parameters[stack],
+      options.precision === "f16"
+        ? withHalfWeights(parameters[stack])
+        : parameters[stack],
       context,
       stack === "block" ? options : { remat },
     );
@@ -262,9 +275,13 @@ export function gptLogits(
   cache?: KeyValueCache,
 ): Tensor {
   const states = gptStates(configuration, parameters, tokens, options, cache);
-  return configuration.tied
-    ? matmul(states, parameters.open.tokens, { transposeB: true })
-    : matmul(states, parameters.close.head as Tensor);
+  const head = configuration.tied
+    ? parameters.open.tokens
+    : parameters.close.head as Tensor;
+  const transposeB = configuration.tied;
+  return options.precision === "f16"
+    ? matmul(cast(states, "f16"), cast(head, "f16"), { transposeB })
+    : matmul(states, head, { transposeB });
 }
 
 /**

@@ -43,6 +43,7 @@ interface HeaderEntry {
 }
 
 const names: Readonly<Record<Dtype, string>> = {
+  f16: "F32",
   f32: "F32",
   f64: "F64",
   i32: "I32",

@@ -32,6 +32,7 @@
 import type { LayerContext } from "../mgrit/mod.ts";
 import {
   attention,
+  cast,
   contiguous,
   type Dropout,
   dropout,
@@ -76,6 +77,21 @@ export interface LayerParameters {
   readonly mlpInput: Affine;
   /** `[4 · width, width]`. */
   readonly mlpOutput: Affine;
+}
+
+/** The same layers, their linear maps' weights stored in 16 bits. */
+export function withHalfWeights(parameters: LayerParameters): LayerParameters {
+  const half = ({ weight, bias }: Affine): Affine => ({
+    weight: cast(weight, "f16"),
+    bias,
+  });
+  return {
+    ...parameters,
+    attentionInput: half(parameters.attentionInput),
+    attentionOutput: half(parameters.attentionOutput),
+    mlpInput: half(parameters.mlpInput),
+    mlpOutput: half(parameters.mlpOutput),
+  };
 }
 
 /** Dropout that is the same whenever a layer is computed for a batch. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { assert } from "@std/assert";
 import {
   type Execution,
   type Solution,
@@ -12,9 +11,8 @@ import {
   solveForward,
 } from "../../mgrit/mod.ts";
 import * as t from "../../tensor/mod.ts";
-import { goldenArrays, goldenJson } from "../golden.ts";
+import { type Arrays, check } from "../golden_case.ts";
 import {
-  type Arrays,
   type Backward,
   type Configuration,
   type Golden,
@@ -46,7 +44,7 @@ export function norm(x: ArrayLike<number>): number {
 }
 
 function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  assert(a.length === b.length, `${a.length} elements, not ${b.length}`);
+  check(a.length === b.length, `${a.length} elements, not ${b.length}`);
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
   return Math.sqrt(sum);
@@ -74,7 +72,7 @@ export function near(
   expected: number,
   by: number,
 ): void {
-  assert(
+  check(
     Math.abs(actual - expected) <= by,
     `${what}: ${actual} differs from ${expected} by more than ${by}`,
   );
@@ -101,14 +99,14 @@ async function checkResiduals(
   const actual = await Promise.all(solution.residuals);
   // The reference counts iterations of the serial march, which has none.
   if (actual.length === 0) {
-    assert(expected.every((x) => x === 0), `${what}: residuals`);
+    check(expected.every((x) => x === 0), `${what}: residuals`);
     return;
   }
-  assert(actual.length === expected.length, `${what}: number of residuals`);
+  check(actual.length === expected.length, `${what}: number of residuals`);
   for (const [k, residual] of actual.entries()) {
     const reference = expected[k];
     if (residual === null || reference === null) {
-      assert(residual === reference, `${what}: residual ${k} is ${residual}`);
+      check(residual === reference, `${what}: residual ${k} is ${residual}`);
       continue;
     }
     near(
@@ -128,12 +126,17 @@ export class Checker {
   readonly by: Tolerances;
   readonly parameters: string[];
 
-  constructor(name: string, by: Tolerances, execution: Execution) {
-    this.golden = goldenJson(`mgrit/${name}.json`);
-    this.arrays = goldenArrays(`mgrit/${name}.safetensors`);
-    this.prepared = prepare(this.golden, this.arrays, execution);
+  constructor(
+    golden: Golden,
+    arrays: Arrays,
+    by: Tolerances,
+    execution: Execution,
+  ) {
+    this.golden = golden;
+    this.arrays = arrays;
+    this.prepared = prepare(golden, arrays, execution);
     this.by = by;
-    this.parameters = Object.keys(this.golden.params);
+    this.parameters = Object.keys(golden.params);
   }
 
   array(name: string): ArrayLike<number> | undefined {
@@ -142,7 +145,7 @@ export class Checker {
 
   serial(name: string): ArrayLike<number> {
     const values = this.array(`serial.${name}`);
-    assert(values !== undefined, `serial.${name} is missing`);
+    check(values !== undefined, `serial.${name} is missing`);
     return values;
   }
 
@@ -188,8 +191,9 @@ export class Checker {
         optionsOf(configuration, iterations),
       );
       solutions.push(solution);
-      const u = await hostAll(solution.states);
-      const x = await hostAll(solution.inputs);
+      const [u, x] = await Promise.all(
+        [solution.states, solution.inputs].map(hostAll),
+      );
       const output = u.subarray(N * size);
       const unit = expected.uNorm;
       const norms = configuration.fwd.slice(0, iterations).map(({ rnorm }) =>
@@ -278,9 +282,11 @@ export class Checker {
       cotangent,
       optionsOf(configuration, kb),
     );
-    const gradient = await unpack(solution.parameters);
-    const w = await hostAll([...solution.states].reverse());
-    const wIn = await hostAll([...solution.inputs].reverse());
+    const [gradient, w, wIn] = await Promise.all([
+      unpack(solution.parameters),
+      hostAll([...solution.states].reverse()),
+      hostAll([...solution.inputs].reverse()),
+    ]);
     const unit = norm(w);
     const { rnorms } = expected;
     if (rnorms !== undefined) {
@@ -362,7 +368,8 @@ export class Checker {
     t.dispose(solution.parameters);
   }
 
-  async check(configuration: Configuration): Promise<void> {
+  /** Solves forward and backward as a configuration says. */
+  async solve(configuration: Configuration): Promise<void> {
     const solutions = await this.forward(configuration);
     for (const [pair, expected] of Object.entries(configuration.bwd)) {
       const forward = solutions[Number(pair.split(",")[0]) - 1];

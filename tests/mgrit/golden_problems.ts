@@ -20,6 +20,7 @@ import {
   type TransformerContext,
 } from "../../models/mod.ts";
 import * as t from "../../tensor/mod.ts";
+import type { Arrays } from "../golden_case.ts";
 
 // The layout of the JSON files: see the folder's README, section mgrit.
 /** A setting of the solver and what it gives. */
@@ -85,8 +86,6 @@ export function optionsOf(
 
 /** Numbers on the host. */
 export type Values = Float64Array;
-/** Arrays by name. */
-export type Arrays = Readonly<Record<string, HostArray>>;
 
 /** A problem's block on the current device, and where parameters lie in it. */
 export interface Prepared {
@@ -139,11 +138,10 @@ type BlockOf = (
 async function readAll(
   gradient: Record<string, t.Tensor>,
 ): Promise<Record<string, Values>> {
-  const result: Record<string, Values> = {};
-  for (const [name, leaf] of Object.entries(gradient)) {
-    result[name] = await host(leaf);
-  }
-  return result;
+  const leaves = Object.entries(gradient).map(async ([name, leaf]) =>
+    [name, await host(leaf)] as const
+  );
+  return Object.fromEntries(await Promise.all(leaves));
 }
 
 function problemOf<X extends t.Tree, P extends t.Tree, C>(

@@ -238,6 +238,40 @@ Deno.test("launches of a stacked solve don't grow with the intervals", async () 
   cpu.close();
 });
 
+Deno.test("on every level only the coarse march's launches grow", async () => {
+  const cpu = await t.device("reference");
+  const launches = (count: number): Record<string, number> => {
+    const parameters = t.normal([count, 4, 4], t.randomKey(1), 0, 0.3);
+    const block: OdeBlock<t.Tensor, t.Tensor, unknown> = {
+      layers: count,
+      endTime: 1,
+      rightHandSide: (x, weight) => t.tanh(t.matmul(x, weight)),
+    };
+    const found: Record<string, number> = {};
+    const loss = valueAndGrad((weight: t.Tensor) =>
+      t.sum(solve(block, t.ones([2, 4]), weight, {}, {
+        forward: { ...defaultMultigrid, levels: 3, iterations: 2 },
+        backward: { ...defaultMultigrid, levels: 3, iterations: 1 },
+        execution: "stacked",
+        onSolve: ({ direction, sweeps }) => {
+          for (const { level, kind, launches } of sweeps) {
+            const sweep = `${direction} ${kind} of level ${level}`;
+            found[sweep] = (found[sweep] ?? 0) + launches;
+          }
+        },
+      }))
+    );
+    loss(parameters);
+    return found;
+  };
+  const [few, many] = [launches(32), launches(128)];
+  for (const [sweep, count] of Object.entries(few)) {
+    if (sweep.includes("coarse solve")) assert(many[sweep] > 2 * count, sweep);
+    else assertEquals(many[sweep], count, sweep);
+  }
+  cpu.close();
+});
+
 Deno.test("the guess previous goes on from the last call", async () => {
   const cpu = await t.device("reference", { dtype: "f64" });
   {

@@ -6,9 +6,7 @@ import {
   type GptCallOptions,
   type GptConfiguration,
   gptConfiguration,
-  gptConfigurationFromHuggingFace,
   gptFromHuggingFace,
-  gptLogits,
   gptLoss,
   type GptParameters,
   gptToHuggingFace,
@@ -17,29 +15,9 @@ import {
   sampleToken,
   writeSafetensors,
 } from "../../models/mod.ts";
-import {
-  contiguous,
-  crossEntropy,
-  type Device,
-  device,
-  dispose,
-  leaves,
-  slice,
-  type Tensor,
-  tensor,
-} from "../../tensor/mod.ts";
-import {
-  deviation,
-  goldenArrays,
-  goldenJson,
-  goldenMissing,
-} from "../golden.ts";
-
-const devices = {
-  "reference f64": () => device("reference", { dtype: "f64" }),
-  "reference f32": () => device("reference"),
-  "wasm": () => device("wasm", { threads: 1 }),
-};
+import { device, dispose, leaves, tensor } from "../../tensor/mod.ts";
+import { deviation, testGolden } from "../golden.ts";
+import { goldenGpt } from "./golden_gpt.ts";
 
 async function collect(tokens: AsyncIterable<number>): Promise<number[]> {
   const result: number[] = [];
@@ -57,89 +35,7 @@ const small: GptConfiguration = gptConfiguration({
   after: 1,
 });
 
-/** Largest deviation from a golden array, relative to its largest element. */
-function maxNormDeviation(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  relative: number,
-  absolute: number,
-): number {
-  const largest = Math.max(...Array.from(expected, Math.abs));
-  return deviation(actual, expected, 0, relative * largest + absolute);
-}
-
-async function checkGolden(cpu: Device, name: string): Promise<void> {
-  using _ = cpu.scope();
-  const double = cpu.floatDtype === "f64";
-  const json = goldenJson(`models/${name}.json`);
-  const io = goldenArrays(`models/${name}.io.safetensors`);
-  const arrays = goldenArrays(`models/${name}.weights.safetensors`);
-  const configuration = gptConfigurationFromHuggingFace(json.config);
-  const parameters = gptFromHuggingFace(configuration, arrays);
-  const load = (key: string, dtype?: "bool"): Tensor =>
-    tensor(io[key].values, { shape: io[key].shape, dtype });
-  const tokens = load("in.input_ids");
-  const length = tokens.shape[1];
-  const keep = io["in.attention_mask"] && load("in.attention_mask", "bool");
-  const labels = slice(load("in.labels"), [undefined, [1, length]]);
-  const run = valueAndGrad((p: GptParameters) => {
-    const logits = gptLogits(configuration, p, tokens, { keep });
-    return crossEntropy(
-      slice(logits, [undefined, [0, length - 1]]),
-      contiguous(labels),
-    );
-  });
-  const logits = gptLogits(configuration, parameters, tokens, { keep });
-  // Tolerances of the golden README: logits 2e-5 (f64 1e-10), loss 1e-5.
-  const expected = io[double ? "logits64" : "logits"].values;
-  const offLogits = deviation(
-    await logits.data(),
-    expected,
-    0,
-    double ? 1e-10 : 2e-5,
-  );
-  assert(offLogits <= 1, `${name}: logits off by ${offLogits} tolerances`);
-  const { value, gradient } = run(parameters);
-  const loss = await value.item();
-  assert(
-    Math.abs(loss - json.loss) <= (double ? 1e-10 : 1e-5),
-    `${name}: loss ${loss}, expected ${json.loss}`,
-  );
-  // Each gradient 1e-5 of its max-norm + 1e-6; in f64 the stored f32 limit it.
-  const gradients = await gptToHuggingFace(configuration, gradient);
-  for (const [key, { values }] of Object.entries(gradients)) {
-    const off = maxNormDeviation(
-      values,
-      io[`grad.${key}`].values,
-      double ? 1e-6 : 1e-5,
-      1e-6,
-    );
-    assert(off <= 1, `${name}: gradient of ${key} off by ${off} tolerances`);
-  }
-  const { prompt, tokens: greedy } = json.greedy ?? {};
-  if (prompt !== undefined) {
-    for (const cache of [true, false]) {
-      const made = await collect(generate(configuration, parameters, prompt, {
-        count: greedy.length - prompt.length,
-        temperature: 0,
-        cache,
-      }));
-      assertEquals([...prompt, ...made], greedy);
-    }
-  }
-}
-
-for (const [name, make] of Object.entries(devices)) {
-  Deno.test({
-    name: `golden GPT-2 on ${name}`,
-    ignore: goldenMissing,
-    fn: async () => {
-      const cpu = await make();
-      for (const model of ["gpt2", "gpt2_b"]) await checkGolden(cpu, model);
-      cpu.close();
-    },
-  });
-}
+testGolden("GPT-2", goldenGpt);
 
 Deno.test("weights survive the way to Hugging Face's names and back", async () => {
   const cpu = await device("reference");
