@@ -4,13 +4,16 @@
  * @module
  */
 
+import type { DeviceName } from "../tensor/mod.ts";
+import { deviceNames } from "../train/mod.ts";
 import { choice, integer, type Option } from "./option.ts";
 
 /** The option `device`. */
-export const device: Option<"wasm" | "reference" | undefined> = choice<
-  "wasm" | "reference" | undefined
->(["wasm", "reference"], {
-  help: "Where to compute; reference is slow and simple, without threads",
+export const device: Option<DeviceName | undefined> = choice<
+  DeviceName | undefined
+>(deviceNames, {
+  help: "Where to compute: auto is a real GPU if there is one, else wasm; " +
+    "reference is slow and simple, without threads",
   default: undefined,
   defaultText: "$LAYERBRAID_DEVICE or wasm",
 });

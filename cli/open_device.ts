@@ -12,6 +12,7 @@ import { UsageError } from "./failure.ts";
  * Makes the device that options and environment ask for.
  *
  * @throws {UsageError} If the environment asks for what there isn't.
+ * @throws {DeviceError} If this machine has no such device.
  */
 export async function openDevice(
   { device, threads }: {
@@ -27,8 +28,12 @@ export async function openDevice(
   }
 }
 
-/** A device in words, such as `wasm, turbo kernels, 2 threads`. */
+/**
+ * A device in words, such as `wasm, turbo kernels, 2 threads`, or `webgpu` and
+ * the adapter.
+ */
 export function describeDevice({ name, mode, threads }: Device): string {
+  if (name === "webgpu") return `${name}, ${mode}`;
   const parts = [
     name,
     name === "wasm" ? `${mode} kernels` : mode,

@@ -7,6 +7,7 @@
 import { device, threads } from "./machine_options.ts";
 import {
   adjustable,
+  choice,
   flag,
   integer,
   number,
@@ -172,9 +173,23 @@ const options = {
   ...section("Machine", {
     ...adjustable({
       device,
+      precision: choice(["f32", "f16"], {
+        help:
+          "How products and attention store their numbers; f16 takes half " +
+          "the memory, on a GPU that has it",
+        default: "f32",
+      }),
     }),
     ...session({
       threads,
+      readEvery: integer<number | undefined>({
+        help:
+          "Steps from one look at the loss to the next; the model doesn't " +
+          "depend on it",
+        default: undefined,
+        defaultText: "8 on webgpu, else 1",
+        least: 1,
+      }),
       safe: flag({
         help: "Keep WebAssembly's bounds checks; slower, as train:portable is",
       }),

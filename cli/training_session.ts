@@ -5,13 +5,14 @@
  */
 
 import type { GptConfiguration, GptParameters } from "../models/mod.ts";
-import type { Device } from "../tensor/mod.ts";
+import { type Device, DeviceError } from "../tensor/mod.ts";
 import {
   adamW,
   cosineWarmup,
   gptDecay,
   gptTask,
   history,
+  listCheckpoints,
   readMetrics,
   type Sample,
   type StartEvent,
@@ -24,6 +25,7 @@ import {
 } from "../train/mod.ts";
 import { formatDuration } from "../train/report_format.ts";
 import { solverWords } from "../train/report_words.ts";
+import { UsageError } from "./failure.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
 import { modelConfiguration } from "./model_values.ts";
 import { describeDevice } from "./open_device.ts";
@@ -101,6 +103,12 @@ export async function trainAndTell(
     output,
   };
   const { folder } = session;
+  if (values.precision === "f16" && !device.halves) {
+    throw new UsageError(
+      `--precision f16: the device ${device.name} stores no numbers of 16 ` +
+        `bits; choose another --device, or --precision f32`,
+    );
+  }
   using _claim = await claimRun(folder);
   const before = resumed?.checkpoint.manifest.settings.textBytes;
   if (resumed && before !== text.corpus.byteLength) {
@@ -132,6 +140,10 @@ export async function trainAndTell(
       if (event.type === "stop") stop = event;
       progress.update(event);
     }
+  } catch (error) {
+    throw error instanceof DeviceError
+      ? await withWayOn(error, session)
+      : error;
   } finally {
     progress.end();
     isTraining = false;
@@ -174,6 +186,27 @@ export async function trainAndTell(
   };
 }
 
+/** A device's fault, and how the run goes on after it. */
+async function withWayOn(
+  error: DeviceError,
+  { folder, device: { name }, values: { precision } }: Session,
+): Promise<DeviceError> {
+  const { kind, message, operation } = error;
+  const saved = (await listCheckpoints(folder)).at(-1);
+  const other = [
+    name === "wasm" ? "" : " --device wasm",
+    precision === "f32" ? "" : " --precision f32",
+  ].join("");
+  const wayOn = saved === undefined
+    ? `nothing was saved yet; begin again${other && `, with${other}`}`
+    : `step ${saved.step} is saved, and ${resumeCall(folder)}${other} goes on`;
+  const words = `${message.replace(/[.;\s]+$/, "")}: ${wayOn}`;
+  return new DeviceError(kind, words, operation, { cause: error });
+}
+
+/** Too large for some models, which find out in their first steps. */
+const firstLossScale = 2 ** 16;
+
 function startRun(
   { values, text, configuration, folder, device }: Session,
   resume: boolean,
@@ -187,6 +220,7 @@ function startRun(
     batch: values.batch,
     dropout: values.dropout,
     seed: values.seed,
+    precision: values.precision,
     tokenizer: text.tokenizer,
   });
   return train(task, {
@@ -199,9 +233,11 @@ function startRun(
     schedule: cosineWarmup({ warmup: warmupSteps(values), total: steps }),
     steps,
     clipNorm: values.clip,
+    lossScale: values.precision === "f16" ? firstLossScale : undefined,
     accumulation: values.accumulate,
     evaluationInterval: values.evaluateEvery,
     evaluationBatches: values.evaluationBatches,
+    readInterval: values.readEvery,
     patience: values.patience,
     folder,
     checkpointInterval: values.saveEvery,
@@ -241,7 +277,10 @@ function writeIntroduction(
       `${parameters.toLocaleString("en")} parameters`,
     ],
     ["solver", solver === undefined ? "serial" : solverWords(solver)],
-    ["device", describeDevice(device)],
+    [
+      "device",
+      `${describeDevice(device)}${values.precision === "f16" ? ", f16" : ""}`,
+    ],
     ["run", step === 0 ? folder : `${folder}, from step ${step} on`],
   ];
   for (const [name, value] of lines) {

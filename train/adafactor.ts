@@ -39,9 +39,9 @@ import {
   axesOf,
   type GradientProgram,
   gradientProgram,
-  mapInPlace,
   sumWithGradient,
   updateWithGradient,
+  updateWithout,
 } from "./optimizer_programs.ts";
 
 /** Options of {@linkcode adafactor}. */
@@ -166,7 +166,7 @@ function factoredMoments(
   const bring = (moment: Tensor, axis: number): void => {
     const scalars = [1 / shape[axis], epsilon];
     const now = sumWithGradient(squared, leaf, [], [axis], scalars);
-    mapInPlace(mixed, [moment], [now], [beta]);
+    updateWithout(mixed, leaf, [moment], [now], [beta]);
   };
   bring(row, rank - 1);
   bring(column, rank - 2);

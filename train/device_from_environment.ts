@@ -13,21 +13,30 @@ import {
 
 /** What is said explicitly; it counts more than the environment. */
 export interface DeviceOverrides extends DeviceOptions {
-  /** `wasm`, or `reference`, which has no threads. */
+  /** `auto`, `webgpu`, `wasm` or `reference`; only `wasm` has threads. */
   readonly device?: string;
 }
 
 /** As many as a device takes. */
 const mostThreads = 64;
-const deviceNames: readonly DeviceName[] = ["wasm", "reference"];
+
+/** All devices, and `auto`, which stands for one of them. */
+export const deviceNames: readonly DeviceName[] = [
+  "auto",
+  "webgpu",
+  "wasm",
+  "reference",
+];
 
 /**
  * Makes the device that the user wants: as given, else as the environment
- * variables `LAYERBRAID_DEVICE` (`wasm`, `reference`) and `LAYERBRAID_THREADS`
- * (an integer, 1 … 64) say, else `wasm` on all cores, at most 8.
+ * variables `LAYERBRAID_DEVICE` (`auto`, `webgpu`, `wasm`, `reference`) and
+ * `LAYERBRAID_THREADS` (an integer, 1 … 64) say, else `wasm` on all cores, at
+ * most 8. `auto` is a real GPU if there is one, else `wasm`.
  *
  * @throws {RangeError} If a value is none of these, which it names, or if
- * `reference` is given several threads.
+ * a device without threads is given several.
+ * @throws {DeviceError} Of kind `missing`, if there is no adapter for `webgpu`.
  *
  * @example
  * ```ts
@@ -44,11 +53,11 @@ export async function deviceFromEnvironment(
   const name = given === undefined
     ? checkName("LAYERBRAID_DEVICE", variable("LAYERBRAID_DEVICE") ?? "wasm")
     : checkName("device", given);
-  if (name === "reference") {
+  if (name === "reference" || name === "webgpu") {
     const { threads = 1 } = options;
     if (threads === 1) return await device(name, options);
     throw new RangeError(
-      `threads: ${threads} are given, but the device "reference" has one; ` +
+      `threads: ${threads} are given, but the device "${name}" has one; ` +
         `leave them out, or choose wasm`,
     );
   }
@@ -67,9 +76,7 @@ function checkName(source: string, name: string): DeviceName {
   const found = deviceNames.find((known) => known === name);
   if (found !== undefined) return found;
   throw new RangeError(
-    `${source}: there is no device "${name}"; choose ${
-      deviceNames.join(" or ")
-    }`,
+    `${source}: there is no device "${name}"; choose ${deviceNames.join(", ")}`,
   );
 }
 

@@ -40,7 +40,12 @@ export interface StepEvent {
   readonly learningRate: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradientNorm: number;
-  /** Duration of the step in milliseconds. */
+  /** What the loss was multiplied by on its way back, where it was. */
+  readonly lossScale?: number;
+  /**
+   * Duration of the step in milliseconds; where several steps are read together,
+   * their mean.
+   */
   readonly milliseconds: number;
 }
 
@@ -52,7 +57,8 @@ export interface ProbeEvent extends Probe {
   readonly step: number;
   /**
    * Duration in milliseconds of the solves that the probe alone needs; it is
-   * part of the step's.
+   * part of the step's. On a device that computes in the background, until all
+   * of it was handed over.
    */
   readonly milliseconds: number;
 }

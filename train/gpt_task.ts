@@ -20,6 +20,7 @@ import {
   gptLoss,
   type GptParameters,
   initializeGpt,
+  type Precision,
 } from "../models/mod.ts";
 import { type Tensor, tensor } from "../tensor/internal.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
@@ -27,6 +28,7 @@ import { restoreTensors } from "./host_tensors.ts";
 import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import type { JsonRecord, TrainingTask } from "./task.ts";
+import { readIntervalOf } from "./train_options.ts";
 
 /** What a GPT is trained on, and how batches are made of it. */
 export interface GptTaskOptions {
@@ -44,6 +46,11 @@ export interface GptTaskOptions {
   readonly dropout?: number;
   /** Of parameters, batches and dropout: an integer ≥ 0; default 0. */
   readonly seed?: number;
+  /**
+   * How numbers between parameters and states are stored; default f32. With f16
+   * give `train` a `lossScale`.
+   */
+  readonly precision?: Precision;
   /** What made the tokens, for checkpoints: text in and out needs it. */
   readonly tokenizer?: Tokenizer;
 }
@@ -81,6 +88,7 @@ export function gptTask(
     sequence = configuration.context,
     dropout = 0,
     seed = 0,
+    precision,
     tokenizer,
   } = options;
   requireNumber("gptTask", "dropout", dropout, "in [0, 1)");
@@ -120,26 +128,43 @@ export function gptTask(
       const { inputs, targets } = batchTensors(sampler.batch(number));
       return gptLoss(configuration, parameters, inputs, targets, {
         ...solver,
+        precision,
         dropout: dropout === 0
           ? undefined
           : { probability: dropout, seed, batch: number },
       });
     },
     validationLoss: validation && (async (parameters, batches) => {
+      const interval = readIntervalOf(parameters.open.tokens.device);
       let sum = 0;
       let windows = 0;
+      let pending: Promise<number>[] = [];
+      const read = async (): Promise<void> => {
+        for (const value of await Promise.all(pending)) sum += value;
+        pending = [];
+      };
       for (const rows of validationBatches(validation, { ...shape, batches })) {
-        using loss = evaluate(() => {
+        const loss = evaluate(() => {
           const { inputs, targets } = batchTensors(rows);
-          return gptLoss(configuration, parameters, inputs, targets);
+          return gptLoss(configuration, parameters, inputs, targets, {
+            precision,
+          });
         });
-        sum += rows.batch * await loss.item();
+        pending.push(weightedItem(loss, rows.batch));
         windows += rows.batch;
+        if (pending.length === interval) await read();
       }
+      await read();
       return sum / windows;
     }),
     description: { ...description },
   };
+}
+
+/** The value of a loss, which is consumed, times a weight. */
+async function weightedItem(loss: Tensor, weight: number): Promise<number> {
+  using _loss = loss;
+  return weight * await loss.item();
 }
 
 function batchTensors(

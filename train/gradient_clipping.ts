@@ -22,6 +22,7 @@
 import {
   contiguousStrides,
   empty,
+  type Expression,
   expression as e,
   leaves,
   mapTensors,
@@ -48,9 +49,17 @@ const root = e.elementwise("global norm", ["float"], ([x]) => [e.sqrt(x)]);
 const factor = e.elementwise(
   "clipByGlobalNorm",
   ["float"],
-  ([norm], [maximum]) => [e.min(1, e.div(maximum, e.add(norm, 1e-6)))],
+  ([norm], [maximum]) => [clippingFactor(norm, maximum)],
   1,
 );
+
+/** min(1, maximum / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it. */
+export function clippingFactor(
+  norm: Expression,
+  maximum: Expression,
+): Expression {
+  return e.min(1, e.div(maximum, e.add(norm, 1e-6)));
+}
 
 /**
  * The Euclidean norm of all elements of a tree together, of shape []. Leaves

@@ -21,12 +21,14 @@ export type HostArrays = Readonly<Record<string, HostArray>>;
 
 /** The values of all tensors of a tree. */
 export async function hostArrays(tree: Tree): Promise<HostArrays> {
-  const result: Record<string, HostArray> = {};
-  for (const [name, x] of namedLeaves(tree)) {
-    const { dtype, shape } = x;
-    result[name] = { dtype, shape, values: await x.data() };
-  }
-  return result;
+  return Object.fromEntries(
+    await Promise.all(
+      namedLeaves(tree).map(async ([name, x]) => {
+        const { dtype, shape } = x;
+        return [name, { dtype, shape, values: await x.data() }];
+      }),
+    ),
+  );
 }
 
 /** The path of the first array with a NaN or an infinity in it. */

@@ -31,6 +31,7 @@ import type { StartEvent, StopEvent, TrainingEvent } from "./event.ts";
 import type { Progress } from "./manifest.ts";
 import { recordMetrics } from "./metrics_file.ts";
 import { firstNonFinite, NonFiniteError } from "./non_finite.ts";
+import { launchSteps } from "./launched_steps.ts";
 import { begin, close, save, type Standing } from "./standing.ts";
 import type { TrainingTask } from "./task.ts";
 import {
@@ -38,14 +39,15 @@ import {
   completeTrainOptions,
   type TrainOptions,
 } from "./train_options.ts";
-import { trainingStep } from "./training_step.ts";
+import type { Progression } from "./training_step.ts";
 
 /** A run in progress; it goes on while its events are taken. */
 export interface TrainingRun<P extends Tree>
   extends AsyncIterable<TrainingEvent> {
   /**
-   * The parameters after the newest event. The next event may end them, the
-   * last one leaves them to the reader.
+   * The parameters after the newest event; after a step's they may be some
+   * steps further, where steps aren't read one by one. The next event may end
+   * them, the last one leaves them to the reader.
    *
    * @throws {ReferenceError} Before the first event.
    */
@@ -75,7 +77,8 @@ export function train<P extends Tree>(
     : recordMetrics(complete.folder, trainingEvents(run));
   return {
     get parameters(): P {
-      if (run.parameters !== undefined) return run.parameters;
+      const { progression } = run;
+      if (progression !== undefined) return progression.now.parameters;
       throw new ReferenceError(
         "train: there are no parameters before the first event is taken",
       );
@@ -84,11 +87,11 @@ export function train<P extends Tree>(
   };
 }
 
-/** A run as its events see it; the parameters are there from the first on. */
+/** A run, which is in progress from its first event on. */
 interface Run<P extends Tree> {
   readonly task: TrainingTask<P>;
   readonly options: CompleteTrainOptions;
-  parameters?: P;
+  progression?: Progression<P>;
 }
 
 async function* trainingEvents<P extends Tree>(
@@ -96,9 +99,12 @@ async function* trainingEvents<P extends Tree>(
 ): AsyncGenerator<TrainingEvent, void, void> {
   const { task, options } = run;
   const { steps, folder, evaluationInterval, checkpointInterval } = options;
-  let [now, checkpoint] = await begin(task, options);
+  const begun = await begin(task, options);
+  let checkpoint = begun[1];
+  const progression: Progression<P> = { task, options, now: begun[0] };
+  run.progression = progression;
   try {
-    run.parameters = now.parameters;
+    const { now } = progression;
     yield {
       type: "start",
       step: now.progress.step,
@@ -117,37 +123,46 @@ async function* trainingEvents<P extends Tree>(
     // then there is a checkpoint to go on from.
     let reason = reasonToStop({ ...options, signal: undefined }, now.progress);
     while (reason === undefined) {
-      const [next, events] = await trainingStep(task, options, now);
-      now = next;
-      run.parameters = now.parameters;
-      yield* events;
-      const { step } = now.progress;
+      yield* launchSteps(progression, nextPause(progression));
+      const { step } = progression.now.progress;
       if (
         task.validationLoss !== undefined &&
         (step % evaluationInterval === 0 || step === steps)
       ) {
+        const { now } = progression;
         const loss = await validationLoss(task.validationLoss, options, now);
-        now = { ...now, progress: withEvaluation(now.progress, loss) };
-        yield {
-          type: "evaluation",
-          step,
-          loss,
-          best: now.progress.misses === 0,
-        };
+        const progress = withEvaluation(now.progress, loss);
+        progression.now = { ...now, progress };
+        const best = progress.misses === 0;
+        yield { type: "evaluation", step, loss, best };
       }
-      reason = reasonToStop(options, now.progress);
+      reason = reasonToStop(options, progression.now.progress);
       const due = reason !== undefined || step % checkpointInterval === 0;
       if (folder !== undefined && due) {
-        const path = await save(task, options, folder, now);
-        now = { ...now, saved: path };
+        const path = await save(task, options, folder, progression.now);
+        progression.now = { ...progression.now, saved: path };
         yield { type: "checkpoint", step, path };
-        reason ??= reasonToStop(options, now.progress);
+        reason ??= reasonToStop(options, progression.now.progress);
       }
     }
-    yield { type: "stop", step: now.progress.step, reason };
+    yield { type: "stop", step: progression.now.progress.step, reason };
   } finally {
-    close(now);
+    close(progression.now);
   }
+}
+
+/** The step after which something else is due. */
+function nextPause<P extends Tree>(
+  { task, options, now: { progress } }: Progression<P>,
+): number {
+  const { steps, folder, evaluationInterval, checkpointInterval } = options;
+  const after = (interval: number): number =>
+    progress.step + interval - progress.step % interval;
+  return Math.min(
+    steps,
+    task.validationLoss === undefined ? steps : after(evaluationInterval),
+    folder === undefined ? steps : after(checkpointInterval),
+  );
 }
 
 function solverDescription<P extends Tree>(

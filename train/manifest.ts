@@ -5,6 +5,7 @@
  */
 
 import type { ControlState } from "../mgrit/mod.ts";
+import type { LossScale } from "./loss_scale.ts";
 import type { JsonRecord } from "./task.ts";
 
 /** A checkpoint that can't be read or used; the message names the file. */
@@ -80,6 +81,8 @@ export interface Manifest {
    * are serial by their options.
    */
   readonly solver?: Partial<ControlState>;
+  /** The scale of the loss, where it has one. */
+  readonly lossScale?: LossScale;
   /** What the program that trains wants to know again. */
   readonly settings: JsonRecord;
   /** Where it ran; the same numbers come from the same kind of device only. */
@@ -141,7 +144,17 @@ export function parseManifest(path: string, text: string): Manifest {
   if (solver !== undefined && !isControlState(solver)) {
     fail(`has solver ${JSON.stringify(solver)}, which is no state of control`);
   }
+  const { lossScale } = manifest;
+  if (lossScale !== undefined && !isLossScale(lossScale)) {
+    fail(`has lossScale ${JSON.stringify(lossScale)}, which is none`);
+  }
   return manifest as Manifest;
+}
+
+function isLossScale(given: Partial<LossScale> | null): boolean {
+  return typeof given === "object" && given !== null &&
+    Number.isFinite(given.factor) && given.factor! >= 1 &&
+    Number.isInteger(given.since);
 }
 
 function isControlState(given: Partial<ControlState> | null): boolean {

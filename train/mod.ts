@@ -53,6 +53,7 @@ export {
   type TrainingNumbers,
 } from "./manifest.ts";
 export type { HostArrays } from "./host_tensors.ts";
+export type { LossScale } from "./loss_scale.ts";
 export { metricsPath, readMetrics } from "./metrics_file.ts";
 export * from "./device_from_environment.ts";
 export { version } from "./version.ts";
@@ -74,7 +75,11 @@ export * from "./lars.ts";
 export * from "./sgd.ts";
 export * from "./schedule.ts";
 export * from "./gradient_accumulation.ts";
-export * from "./gradient_clipping.ts";
+export {
+  clipByGlobalNorm,
+  type Clipping,
+  globalNorm,
+} from "./gradient_clipping.ts";
 
 export { type History, history, summarize, type Summary } from "./history.ts";
 export type { ConfigurationRow } from "./report_configuration.ts";

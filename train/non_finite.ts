@@ -47,9 +47,11 @@ export class NonFiniteError extends Error {
 
 /** The path of the first tensor with a NaN or an infinity in it. */
 export async function firstNonFinite(tree: Tree): Promise<string | undefined> {
-  for (const [name, x] of namedLeaves(tree)) {
-    using finite = evaluate(() => allFinite(x));
-    if (await finite.item() === 0) return name;
-  }
-  return undefined;
+  const names = await Promise.all(
+    namedLeaves(tree).map(async ([name, x]) => {
+      using finite = evaluate(() => allFinite(x));
+      return await finite.item() === 0 ? name : undefined;
+    }),
+  );
+  return names.find((name) => name !== undefined);
 }

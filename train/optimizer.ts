@@ -65,7 +65,8 @@ export interface UpdateOptions {
   readonly learningRate?: number;
   /**
    * Multiplies all gradients; of one element, as `clipByGlobalNorm` makes it.
-   * It is consumed.
+   * If it is negative or NaN, parameters and slots stay as they are, bit for
+   * bit, whatever the gradients are. It is consumed.
    */
   readonly scale?: Tensor;
 }
@@ -115,7 +116,7 @@ export interface LeafUpdate {
   readonly parameter: Tensor;
   /** Of the parameter's shape. */
   readonly gradient: Tensor;
-  /** Multiplies the gradient. */
+  /** Multiplies the gradient; if it is negative or NaN, nothing changes. */
   readonly scale: Tensor | undefined;
   /** The state of this parameter, to be written in place. */
   readonly slots: Readonly<Record<string, Tensor>>;

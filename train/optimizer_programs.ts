@@ -72,7 +72,8 @@ function specialize(
 
 /**
  * Runs a program whose first operands are `targets`, and its outputs their new
- * values; further operands broadcast.
+ * values, which they take unless the leaf's factor is negative; further
+ * operands broadcast.
  */
 export function updateWithGradient(
   program: GradientProgram,
@@ -82,10 +83,49 @@ export function updateWithGradient(
   scalars: readonly number[],
 ): void {
   const [variant, inputs] = specialize(program, leaf, [...targets, ...others]);
-  mapInPlace(variant, targets, inputs.slice(targets.length), scalars);
+  mapInPlace(
+    leaf.scale === undefined ? variant : guarded(variant, inputs.length - 1),
+    targets,
+    inputs.slice(targets.length),
+    scalars,
+  );
 }
 
 /** As `updateWithGradient`, of a program that reads no gradient. */
+export function updateWithout(
+  program: Elementwise,
+  { scale }: LeafUpdate,
+  targets: readonly Tensor[],
+  others: readonly Tensor[],
+  scalars: readonly number[],
+): void {
+  if (scale === undefined) mapInPlace(program, targets, others, scalars);
+  else {
+    const variant = guarded(program, program.inputs.length);
+    mapInPlace(variant, targets, [...others, scale], scalars);
+  }
+}
+
+const guards = new WeakMap<Elementwise, Elementwise>();
+
+/**
+ * A program whose outputs are new values of its first inputs, which stay as
+ * they are where the input `place` is negative or NaN.
+ */
+function guarded(program: Elementwise, place: number): Elementwise {
+  const { name, inputs, scalars, outputs } = program;
+  const known = guards.get(program);
+  if (known !== undefined) return known;
+  const types = inputs.toSpliced(place, 1, "float");
+  const result = e.elementwise(name, types, (x) => {
+    const isTaken = e.lessEqual(0, x[place]);
+    return outputs.map((next, i) => e.select(isTaken, next, x[i]));
+  }, scalars);
+  guards.set(program, result);
+  return result;
+}
+
+/** Runs a program whose first operands are `targets`, in place. */
 export function mapInPlace(
   program: Elementwise,
   targets: readonly Tensor[],

@@ -73,23 +73,21 @@ export interface ProbeSubject<P extends Tree> {
   readonly batch: number;
 }
 
-/**
- * Begins a probe if one is due at a step, which counts from 0. The step's own
- * gradient is the one of doubled iterations, so that no work is wasted.
- */
-export function probeAt<P extends Tree>(
+/** Whether a step, which counts from 0, is a probe. */
+export function isProbe(
   step: number,
-  subject: ProbeSubject<P>,
-): RunningProbe<P> | undefined {
-  const { solver, control } = subject;
+  { solver, control }: Pick<ProbeSubject<Tree>, "solver" | "control">,
+): boolean {
   const configured = configuredIterations(solver);
   return solver.control !== undefined &&
-      probeIsDue(solver.control, control, configured, step)
-    ? startProbe(subject)
-    : undefined;
+    probeIsDue(solver.control, control, configured, step);
 }
 
-function startProbe<P extends Tree>(
+/**
+ * Begins a probe. The step's own gradient is the one of doubled iterations, so
+ * that no work is wasted.
+ */
+export function startProbe<P extends Tree>(
   subject: ProbeSubject<P>,
 ): RunningProbe<P> {
   const { solver, memory, parameters } = subject;
@@ -177,6 +175,8 @@ function tryOthers<P extends Tree>(
     const gradient = gradientAt(iterations);
     const comparison = compareGradients(block(gradient), block(better));
     dispose(gradient);
+    // Whoever waits for it hears of faults; until then nobody does.
+    comparison.catch(() => {});
     return comparison;
   };
   const reports: Reports = {};

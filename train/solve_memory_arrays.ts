@@ -5,8 +5,8 @@
  */
 
 import { directions, SolveMemory } from "../mgrit/mod.ts";
-import { leaves, tensor, type Tree } from "../tensor/internal.ts";
-import type { HostArrays } from "./host_tensors.ts";
+import { leaves, type Tensor, tensor, type Tree } from "../tensor/internal.ts";
+import { type HostArrays, hostArrays } from "./host_tensors.ts";
 
 /**
  * The states in a memory as `direction.point.leaf`; undefined if there are
@@ -15,18 +15,18 @@ import type { HostArrays } from "./host_tensors.ts";
 export async function memoryArrays(
   memory: SolveMemory<never>,
 ): Promise<HostArrays | undefined> {
-  const arrays: Record<string, HostArrays[string]> = {};
+  const tensors: Record<string, Tensor> = {};
   for (const direction of directions) {
     const { points = [], states = [] } = memory[direction] ?? {};
     for (const [i, point] of points.entries()) {
       for (const [leaf, x] of leaves(states[i]).entries()) {
-        const { dtype, shape } = x;
-        const values = await x.data();
-        arrays[`${direction}.${point}.${leaf}`] = { dtype, shape, values };
+        tensors[`${direction}.${point}.${leaf}`] = x;
       }
     }
   }
-  return Object.keys(arrays).length === 0 ? undefined : arrays;
+  return Object.keys(tensors).length === 0
+    ? undefined
+    : await hostArrays(tensors);
 }
 
 /**

@@ -24,7 +24,8 @@ import {
   hostArrays,
   restoreTensors,
 } from "./host_tensors.ts";
-import { CheckpointError, type Progress } from "./manifest.ts";
+import type { LossScale } from "./loss_scale.ts";
+import { CheckpointError, type Manifest, type Progress } from "./manifest.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import type { OptimizerState } from "./optimizer.ts";
 import { memoryArrays, memoryFrom } from "./solve_memory_arrays.ts";
@@ -44,6 +45,8 @@ export interface Standing<P extends Tree> {
   readonly saved?: string;
   /** Where the run has a solver. */
   readonly solving?: SolverStanding;
+  /** Where the loss is scaled. */
+  readonly lossScale?: LossScale;
 }
 
 /** How a run solves its block now. */
@@ -85,7 +88,8 @@ export async function begin<P extends Tree>(
     const state = optimizer.init(parameters);
     const progress = { step: 0, misses: 0 };
     const solving = solvingAtStart(options);
-    return [{ parameters, state, progress, solving }, undefined];
+    const lossScale = lossScaleAtStart(options);
+    return [{ parameters, state, progress, solving, lossScale }, undefined];
   });
 }
 
@@ -119,9 +123,14 @@ function restore<P extends Tree>(
         slots,
       ),
     };
-    const { progress } = manifest;
-    const solving = solvingAtStart(options, checkpoint);
-    return { parameters: restored, state, progress, saved: path, solving };
+    return {
+      parameters: restored,
+      state,
+      progress: manifest.progress,
+      saved: path,
+      solving: solvingAtStart(options, checkpoint),
+      lossScale: lossScaleAtStart(options, manifest),
+    };
   });
 }
 
@@ -137,12 +146,21 @@ function solvingAtStart(
   };
 }
 
+function lossScaleAtStart(
+  { lossScale }: CompleteTrainOptions,
+  saved?: Manifest,
+): LossScale | undefined {
+  if (lossScale === undefined) return undefined;
+  const since = saved?.progress.step ?? 0;
+  return saved?.lossScale ?? { factor: lossScale, since };
+}
+
 /** Writes a checkpoint; returns its folder. */
 export async function save<P extends Tree>(
   task: TrainingTask<P>,
   options: CompleteTrainOptions,
   folder: string,
-  { parameters, state, progress, saved, solving }: Standing<P>,
+  { parameters, state, progress, saved, solving, lossScale }: Standing<P>,
 ): Promise<string> {
   const { optimizer, settings, keep, solver } = options;
   const memory = solving?.memory && await memoryArrays(solving.memory);
@@ -176,6 +194,7 @@ export async function save<P extends Tree>(
         step: state.step,
       },
       ...(control && { solver: control }),
+      ...(lossScale && { lossScale }),
       settings,
       device: { name: device.name, dtype: device.floatDtype },
     },

@@ -13,23 +13,40 @@ import {
   withoutScope,
 } from "../tensor/internal.ts";
 import { accumulate } from "./gradient_accumulation.ts";
-import {
-  clipByGlobalNorm,
-  type Clipping,
-  globalNorm,
-} from "./gradient_clipping.ts";
+import { globalNorm } from "./gradient_clipping.ts";
+import { stepScale } from "./step_scale.ts";
 import type { TrainingTask } from "./task.ts";
 
 /** The gradient of the mean loss over the batches of a step. */
 export interface StepGradient<P extends Tree> {
-  /** Before clipping. */
+  /** Before clipping; `update` consumes it. */
   readonly gradient: P;
+  /** The factor that the update takes; see {@linkcode stepScale}. */
+  readonly scale: Tensor;
+  /** What can be read of the step. */
+  readonly numbers: StepTensors;
+}
+
+/** Numbers of a step that are still on the device. */
+export interface StepTensors {
+  /** Of each batch. */
+  readonly losses: readonly Tensor[];
+  /** Norm of the gradient, before clipping. */
+  readonly norm: Tensor;
+  /** The factor of the gradient; negative: the step isn't taken. */
+  readonly scale: Tensor;
+  /** What losses and norm are multiplied by. */
+  readonly lossScale: number;
+}
+
+/** Numbers of a step. */
+export interface StepNumbers {
   /** Mean loss. */
   readonly loss: number;
-  /** Norm of the gradient. */
+  /** Norm of the gradient, before clipping. */
   readonly norm: number;
-  /** The factor that clips the gradient; absent without clipping. */
-  readonly scale?: Tensor;
+  /** Whether both are finite, and so in all steps before since the last read. */
+  readonly isTaken: boolean;
 }
 
 /** Which batches make a step, and how they are solved. */
@@ -46,39 +63,51 @@ export interface StepBatches<P extends Tree> {
   readonly onFirst?: (gradient: P) => void;
   /** Largest norm of the gradient; default: no limit. */
   readonly clipNorm?: number;
+  /** The factor of the step before, which stays the caller's. */
+  readonly before: Tensor;
+  /** What the task multiplies its loss by. */
+  readonly lossScale: number;
 }
 
-/** Computes a step's gradient. */
-export async function stepGradient<P extends Tree>(
+/** Computes a step's gradient; nothing is read. */
+export function stepGradient<P extends Tree>(
   parameters: P,
   batches: StepBatches<P>,
-): Promise<StepGradient<P>> {
-  const { clipNorm } = batches;
-  const { losses, gradient } = withoutScope(() =>
-    meanGradient(parameters, batches)
-  );
-  const { norm, scale } = withoutScope(():
-    & Pick<Clipping, "norm">
-    & Partial<Clipping> =>
-    clipNorm === undefined
-      ? { norm: globalNorm(gradient) }
-      : clipByGlobalNorm(gradient, clipNorm)
-  );
-  const loss = await mean(losses);
-  const value = await norm.item();
-  norm.dispose();
-  return { gradient, loss, norm: value, scale };
+): StepGradient<P> {
+  return withoutScope(() => {
+    const { clipNorm, before, lossScale } = batches;
+    const { losses, gradient } = meanGradient(parameters, batches);
+    const norm = globalNorm(gradient);
+    const scale = stepScale({ norm, losses, before, lossScale, clipNorm });
+    const numbers = { losses, norm, scale: scale.retain(), lossScale };
+    return { gradient, scale, numbers };
+  });
 }
 
-/** Whether a step can be taken with a gradient. */
-export function isFinite({ loss, norm }: StepGradient<Tree>): boolean {
-  return Number.isFinite(loss) && Number.isFinite(norm);
+/** Reads a step's numbers; they are consumed. */
+export async function readNumbers(
+  numbers: StepTensors,
+): Promise<StepNumbers> {
+  const tensors = tensorsOf(numbers);
+  try {
+    const [factor, norm, ...losses] = await Promise.all(
+      tensors.map((x) => x.item()),
+    );
+    const { lossScale } = numbers;
+    const loss = losses.reduce((sum, x) => sum + x, 0) / losses.length;
+    return {
+      loss: loss / lossScale,
+      norm: norm / lossScale,
+      isTaken: factor >= 0,
+    };
+  } finally {
+    dispose(tensors);
+  }
 }
 
-/** Frees a gradient that no step is taken with. */
-export function discard({ gradient, scale }: StepGradient<Tree>): void {
-  dispose(gradient);
-  scale?.dispose();
+/** The factor, the norm, and the losses. */
+export function tensorsOf({ losses, norm, scale }: StepTensors): Tensor[] {
+  return [scale, norm, ...losses];
 }
 
 function meanGradient<P extends Tree>(
@@ -101,14 +130,4 @@ function meanGradient<P extends Tree>(
     sum = accumulate(sum, gradient, 1 / count);
   }
   return { losses, gradient: sum };
-}
-
-/** The mean of tensors of one element; they are consumed. */
-async function mean(tensors: readonly Tensor[]): Promise<number> {
-  let sum = 0;
-  for (const x of tensors) {
-    sum += await x.item();
-    x.dispose();
-  }
-  return sum / tensors.length;
 }

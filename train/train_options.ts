@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Device } from "../tensor/internal.ts";
 import type { TrainingNumbers } from "./manifest.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { requireNumber } from "./optimizer_options.ts";
@@ -25,8 +26,21 @@ export interface TrainOptions {
   readonly schedule?: Schedule;
   /** Largest norm of all gradients together, > 0; default: no limit. */
   readonly clipNorm?: number;
+  /**
+   * What the loss is multiplied by at first, a power of two ≥ 1, where gradients
+   * are stored in 16 bits: half of it after each step whose gradient isn't
+   * finite, which is taken again, and twice as much after 2,000 steps that are.
+   * Default: nothing.
+   */
+  readonly lossScale?: number;
   /** Batches whose mean gradient makes one update, ≥ 1; default 1. */
   readonly accumulation?: number;
+  /**
+   * Steps from one look at loss and gradient to the next, ≥ 1; default: 1 where
+   * numbers can be read at once, 8 on devices that compute in the background.
+   * Parameters don't depend on it.
+   */
+  readonly readInterval?: number;
   /** Steps from one validation loss to the next; default 100. */
   readonly evaluationInterval?: number;
   /** Batches of a validation loss at most; default 20. */
@@ -54,8 +68,21 @@ export interface TrainOptions {
 
 /** Options with their defaults filled in. */
 export type CompleteTrainOptions =
-  & Required<Omit<TrainOptions, "clipNorm" | "folder" | "solver" | "signal">>
-  & Pick<TrainOptions, "clipNorm" | "folder" | "signal">
+  & Required<
+    Omit<
+      TrainOptions,
+      | "clipNorm"
+      | "lossScale"
+      | "readInterval"
+      | "folder"
+      | "solver"
+      | "signal"
+    >
+  >
+  & Pick<
+    TrainOptions,
+    "clipNorm" | "lossScale" | "readInterval" | "folder" | "signal"
+  >
   & { readonly solver?: CompleteTrainingSolver };
 
 /** What the numbers of a run are unless it says otherwise. */
@@ -75,6 +102,11 @@ export const trainDefaults: Readonly<
   checkpointInterval: 500,
   keep: 2,
 };
+
+/** How many steps, or losses, a device is read at a time. */
+export function readIntervalOf({ backend }: Device): number {
+  return backend.synchronous ? 1 : 8;
+}
 
 /**
  * Fills in what is left open.
@@ -108,7 +140,16 @@ export function completeTrainOptions(
   ) {
     requireNumber("train", name, complete[name], "an integer ≥ 1");
   }
-  const { clipNorm, patience, folder, resume } = complete;
+  const { clipNorm, lossScale, readInterval, patience, folder, resume } =
+    complete;
+  if (lossScale !== undefined && !(lossScale >= 1 && isPower(lossScale))) {
+    throw new RangeError(
+      `train: lossScale is ${lossScale}; it must be a power of two ≥ 1`,
+    );
+  }
+  if (readInterval !== undefined) {
+    requireNumber("train", "readInterval", readInterval, "an integer ≥ 1");
+  }
   if (clipNorm !== undefined) {
     requireNumber("train", "clipNorm", clipNorm, "a finite number > 0");
   }
@@ -138,6 +179,10 @@ export function completeTrainOptions(
     throw new TypeError("train: folder is empty; give it a path");
   }
   return complete;
+}
+
+function isPower(x: number): boolean {
+  return Number.isInteger(Math.log2(x));
 }
 
 /** Without fields that are undefined, so that they don't hide defaults. */

@@ -39,12 +39,12 @@ import type { Direction } from "../mgrit/mod.ts";
 import { dispose, type Tree } from "../tensor/internal.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import type { TrainingTask } from "./task.ts";
+import { measureCosts } from "./tune_costs.ts";
 import {
   batchGradient,
   type GradientAccuracy,
   measureAccuracy,
   measureConvergence,
-  measureCosts,
   ratiosOf,
 } from "./tune_measurement.ts";
 import {

@@ -15,8 +15,6 @@ import {
   probeIterations,
   type SolveOptions,
   type SolveReport,
-  type Sweep,
-  type SweepKind,
 } from "../mgrit/mod.ts";
 import {
   dispose,
@@ -28,7 +26,6 @@ import { quantile } from "./smoothing.ts";
 import type { TrainingTask } from "./task.ts";
 import {
   directionOptions,
-  type TrainingCosts,
   type TunedIterations,
   type TuneSetting,
 } from "./tune_setting.ts";
@@ -44,7 +41,7 @@ export interface TuneSubject<P extends Tree> {
 }
 
 /** A gradient and how it came about. */
-interface BatchGradient {
+export interface BatchGradient {
   /** Of the block; the caller's to free. */
   readonly gradient: Tree;
   /** Of the whole model's loss and gradient. */
@@ -68,99 +65,14 @@ export async function batchGradient<P extends Tree>(
   const { value, gradient } = withoutScope(() =>
     valueAndGrad((p: P) => task.loss(p, batch, solver))(parameters)
   );
-  // Devices may compute in the background until something is read.
-  await value.item();
+  await value.device.finished();
   const milliseconds = performance.now() - begun;
+  // Reading lets others have their turn.
+  await value.item();
   const kept = block.parameters(gradient);
   const ofBlock = new Set(leaves(kept));
   dispose([value, ...leaves(gradient).filter((leaf) => !ofBlock.has(leaf))]);
   return { gradient: kept, milliseconds, reports };
-}
-
-/** Runs that a time is the median of. */
-const timedRuns = 11;
-/** How long runs before those go on: kernels are compiled in that time. */
-const warmMilliseconds = 1000;
-
-/** What was measured of a training step, in milliseconds. */
-export interface MeasuredCosts {
-  /** Of one layer, and of the rest; messages are free here. */
-  readonly costs: TrainingCosts;
-  /** Of the serial loss and gradient as a whole. */
-  readonly serial: number;
-}
-
-/**
- * Times of one layer and of the rest of a training step: medians of what the
- * solver's own sweeps take, and of what is left.
- *
- * @param setting Any, for its grids.
- */
-export async function measureCosts<P extends Tree>(
-  subject: TuneSubject<P>,
-  setting: TuneSetting,
-): Promise<MeasuredCosts> {
-  const once: TuneSetting = {
-    ...setting,
-    guess: "input",
-    forward: 1,
-    backward: 1,
-  };
-  const serial: number[] = [];
-  const parts: TrainingCosts[] = [];
-  const warm = performance.now() + warmMilliseconds;
-  while (serial.length < timedRuns) {
-    const isWarm = performance.now() > warm;
-    const exact = await batchGradient(subject, 0);
-    const inexact = await batchGradient(subject, 0, solverOf(once));
-    dispose([exact.gradient, inexact.gradient]);
-    if (!isWarm) continue;
-    serial.push(exact.milliseconds);
-    parts.push(costsOf(inexact));
-  }
-  const median = (name: keyof TrainingCosts): number =>
-    quantile(parts.map((part) => part[name]), 0.5);
-  return {
-    costs: {
-      forward: median("forward"),
-      stateVjp: median("stateVjp"),
-      fullVjp: median("fullVjp"),
-      communication: 0,
-      rest: median("rest"),
-    },
-    serial: quantile(serial, 0.5),
-  };
-}
-
-/** Milliseconds of a step of each kind on the finest level, and of the rest. */
-function costsOf({ reports, milliseconds }: BatchGradient): TrainingCosts {
-  const sweepsOf = (direction: Direction, kinds: SweepKind[]): Sweep[] =>
-    reports
-      .filter((report) => report.direction === direction)
-      .flatMap(({ sweeps }) => sweeps)
-      .filter(({ level, kind }) => level === 0 && kinds.includes(kind));
-  const stepTime = (direction: Direction, ...kinds: SweepKind[]): number => {
-    const sweeps = sweepsOf(direction, kinds);
-    return total(sweeps, "milliseconds") / total(sweeps, "steps");
-  };
-  const solving = total(
-    reports.flatMap(({ sweeps }) => sweeps),
-    "milliseconds",
-  );
-  return {
-    forward: stepTime("forward", "F-relaxation", "final sweep"),
-    stateVjp: stepTime("backward", "F-relaxation"),
-    fullVjp: stepTime("backward", "final sweep"),
-    communication: 0,
-    rest: milliseconds - solving,
-  };
-}
-
-function total(
-  sweeps: readonly Sweep[],
-  name: "milliseconds" | "steps",
-): number {
-  return sweeps.reduce((sum, sweep) => sum + sweep[name], 0);
 }
 
 /** How good a setting's gradients are. */
@@ -277,7 +189,7 @@ export async function ratiosOf<P extends Tree>(
 }
 
 /** How both directions are solved. */
-function solverOf(
+export function solverOf(
   setting: TuneSetting,
 ): Record<Direction, MultigridOptions<never>> {
   return {

@@ -229,6 +229,11 @@ Deno.test("mistakes exit 2 with one line on stderr, and leave nothing", () =>
         "--device reference --threads 2 --data small.txt",
         'threads: 2 are given, but the device "reference" has one',
       ],
+      [
+        "train",
+        "--device reference --precision f16 --data small.txt",
+        "--precision f16: the device reference stores no numbers of 16 bits",
+      ],
       ["generate", "--promt x", "did you mean --prompt?"],
       ["generate", "hello", 'unexpected argument "hello"'],
     ];
@@ -255,7 +260,7 @@ Deno.test("a failure on the way exits 1 with one line on stderr", () =>
   }));
 
 Deno.test("--help lists the options on stdout", async () => {
-  for (const task of ["train", "generate"]) {
+  for (const task of ["train", "generate", "devices"]) {
     const { code, stdout, stderr } = await run(".", task, ["--help"]);
     assertEquals([code, stderr], [0, ""]);
     assertStringIncludes(stdout, `Usage: deno task ${task} [options]`);

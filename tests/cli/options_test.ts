@@ -78,7 +78,10 @@ Deno.test("wrong arguments are refused with a line that helps", () => {
     [["--dropout", "1"], "--dropout 1: expected a number ≥ 0 and < 1"],
     [["--validation", "0.6"], "expected a number > 0 and ≤ 0.5"],
     [["--threads", "65"], "--threads 65: expected an integer from 1 to 64"],
-    [["--device", "gpu"], "--device gpu: expected wasm or reference"],
+    [
+      ["--device", "gpu"],
+      "--device gpu: expected auto or webgpu or wasm or reference",
+    ],
     [["--data="], "--data needs a value"],
     [["--levels"], "--levels needs a value: expected an integer ≥ 1"],
     [["--levels="], "--levels needs a value"],

@@ -67,7 +67,7 @@ Deno.test("a bad device is refused by the name of where it was said", async () =
     await assertRejects(
       () => deviceFromEnvironment(),
       RangeError,
-      'LAYERBRAID_DEVICE: there is no device "abacus"; choose wasm or reference',
+      'LAYERBRAID_DEVICE: there is no device "abacus"; choose auto, webgpu, wasm, reference',
     );
     await assertRejects(
       () => deviceFromEnvironment({ device: "sundial" }),

@@ -1,7 +1,11 @@
 /** A GPT that trains in milliseconds, with everything that resuming must mind. */
 
 import { byteTokenizer, tokensInMemory } from "../../data/mod.ts";
-import { gptConfiguration, type GptParameters } from "../../models/mod.ts";
+import {
+  gptConfiguration,
+  type GptParameters,
+  type Precision,
+} from "../../models/mod.ts";
 import {
   adamW,
   cosineWarmup,
@@ -14,7 +18,10 @@ import {
 const text = "to be, or not to be, that is the question: ".repeat(8);
 
 /** Two layers, dropout, validation data. */
-export function tinyGpt(seed = 3): TrainingTask<GptParameters> {
+export function tinyGpt(
+  seed = 3,
+  precision?: Precision,
+): TrainingTask<GptParameters> {
   const bytes = new TextEncoder().encode(text);
   return gptTask({
     configuration: gptConfiguration({
@@ -29,6 +36,7 @@ export function tinyGpt(seed = 3): TrainingTask<GptParameters> {
     batch: 2,
     dropout: 0.2,
     seed,
+    precision,
     tokenizer: byteTokenizer,
   });
 }

@@ -11,7 +11,13 @@ import { tokensInMemory } from "../../data/mod.ts";
 import { evaluationCounts } from "../../mgrit/cost_model.ts";
 import { compareGradients } from "../../mgrit/mod.ts";
 import { gptConfiguration, type GptParameters } from "../../models/mod.ts";
-import { device, dispose, type Tree } from "../../tensor/mod.ts";
+import {
+  device,
+  dispose,
+  getDefaultDevice,
+  setDefaultDevice,
+  type Tree,
+} from "../../tensor/mod.ts";
 import { gptTask, type TrainingTask } from "../../train/mod.ts";
 import { type SettingEvent, tune, type TuneEvent } from "../../train/tune.ts";
 import {
@@ -20,6 +26,7 @@ import {
   trainArguments,
   worthwhile,
 } from "../../train/tune_choice.ts";
+import { measureCosts } from "../../train/tune_costs.ts";
 import {
   batchGradient,
   measureAccuracy,
@@ -36,6 +43,7 @@ import {
   tuneSettings,
 } from "../../train/tune_setting.ts";
 import { recommendationText, settingsTable } from "../../train/tune_table.ts";
+import { backgroundDevice } from "./background_device.ts";
 
 function smallGpt(layers = 16): TrainingTask<GptParameters> {
   const text = "to be, or not to be, that is the question: ".repeat(8);
@@ -198,6 +206,29 @@ Deno.test("ratios are those of a probe with twice the iterations", async () => {
     history,
   );
   assertEquals([forward, backward], [undefined, one.backward]);
+});
+
+Deno.test("costs of a device that computes in the background add up", async () => {
+  await device("reference");
+  const before = getDefaultDevice();
+  const { device: background } = await backgroundDevice();
+  setDefaultDevice(background);
+  const task = smallGpt(8);
+  const parameters = task.initialize();
+  const subject = { task, parameters, block: task.block! };
+  const live = background.stats().liveBuffers;
+  const { costs, serial } = await measureCosts(subject, {
+    ...quick,
+    coarsening: 2,
+  });
+  assertEquals(background.stats().liveBuffers, live);
+  for (const [name, time] of Object.entries(costs)) {
+    assert(Number.isFinite(time) && time >= 0, `${name} takes ${time} ms`);
+  }
+  // By construction no less than was measured, whatever noise there is.
+  assert(serialTime(8, costs) >= serial * (1 - 1e-9));
+  setDefaultDevice(before);
+  background.close();
 });
 
 Deno.test("tuning measures what could be faster, and leaves nothing behind", async () => {
