@@ -8,73 +8,25 @@ import {
   textCorpus,
   trainBytePairEncoding,
 } from "../../data/mod.ts";
-import { goldenFolder, goldenJson, goldenMissing } from "../golden.ts";
+import { goldenDevices, testGolden } from "../golden.ts";
+import { goldenTokenizer } from "./golden_tokenizer.ts";
 
-const ignore = goldenMissing;
-const golden = `${goldenFolder}/tokenizer`;
+// Plain functions, the same on every device.
+testGolden("tokenizer", goldenTokenizer, [goldenDevices.reference64]);
 
-interface Sample {
-  text: string;
-  ids: number[];
-}
-
-interface Samples {
-  samples: Sample[];
-  withSpecial: Sample[];
-  withoutSpecial: Sample[];
-  partialDecode: Sample[];
-}
-
-function readSamples(): Samples {
-  return goldenJson("tokenizer/samples.json");
-}
-
-Deno.test({
-  name: "golden: GPT-2's ids, exactly",
-  ignore,
-  fn: async () => {
-    const tokenizer = await loadBytePairTokenizer(golden);
-    const { samples, withSpecial, withoutSpecial } = readSamples();
-    for (const { text, ids } of [...samples, ...withoutSpecial]) {
-      assertEquals([...tokenizer.encode(text)], ids, JSON.stringify(text));
-      assertEquals(tokenizer.decode(ids), text);
-    }
-    for (const { text, ids } of withSpecial) {
-      assertEquals([...tokenizer.encode(text, { special: true })], ids);
-      assertEquals(tokenizer.decode(ids), text);
-    }
-  },
-});
-
-Deno.test({
-  name: "golden: partial characters decode to U+FFFD, whole and streamed",
-  ignore,
-  fn: async () => {
-    const tokenizer = await loadBytePairTokenizer(golden);
-    const { samples, withSpecial, partialDecode } = readSamples();
-    for (
-      const { text, ids } of [...samples, ...withSpecial, ...partialDecode]
-    ) {
-      assertEquals(tokenizer.decode(ids), text);
-      const decoder = tokenizer.decoder();
-      let streamed = "";
-      for (const id of ids) streamed += decoder.push(id);
-      assertEquals(streamed + decoder.flush(), text);
-    }
-  },
-});
-
-Deno.test({
-  name: "golden: the two files come back",
-  ignore,
-  fn: async () => {
-    const tokenizer = await loadBytePairTokenizer(golden);
-    const files = formatBytePairFiles(tokenizer);
-    const merges = await Deno.readTextFile(`${golden}/merges.txt`);
-    assertEquals(files.merges.trimEnd(), merges.trimEnd());
-    const vocabulary = await Deno.readTextFile(`${golden}/vocab.json`);
-    assertEquals(JSON.parse(files.vocabulary), JSON.parse(vocabulary));
-  },
+Deno.test("a tokenizer comes back from its folder", async () => {
+  const text = "to be, or not to be ".repeat(4);
+  const tokenizer = await trainBytePairEncoding(text, { vocabularySize: 270 });
+  const { vocabulary, merges } = formatBytePairFiles(tokenizer);
+  const folder = await Deno.makeTempDir({ prefix: "layerbraid_" });
+  try {
+    await Deno.writeTextFile(`${folder}/vocab.json`, vocabulary);
+    await Deno.writeTextFile(`${folder}/merges.txt`, merges);
+    const again = await loadBytePairTokenizer(folder);
+    assertEquals(again.toJSON(), tokenizer.toJSON());
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 /** Numbers that look random, from 0 up to but not including `count`. */
