@@ -11,7 +11,7 @@ import type { Gpu } from "./gpu.ts";
 import { forItems, itemWorkgroups } from "./items.ts";
 import { inSlices, lineOfItem, lineParameters, linesOf } from "./lines.ts";
 import type { Shader } from "./shader.ts";
-import { scratch } from "./row_parts.ts";
+import { scratch } from "./scratch.ts";
 
 /**
  * WGSL `order_of(x)`: an unsigned integer that is larger where the element is.
@@ -81,12 +81,11 @@ export function argmaxKernels(gpu: Gpu): Pick<Kernels, "argmax"> {
           run([x, out], values);
           return;
         }
-        const memory = scratch(gpu, "argmax", count * blocks);
-        const candidates: View = { ...memory, dtype: "i32" };
+        const candidates = scratch(gpu, "argmax", count * blocks, "i32");
         run([x, candidates], values);
         const [, n, inner] = x.shape;
         run([x, candidates, out], [count, count, n, inner, blocks]);
-        gpu.pool.free(memory.buffer);
+        gpu.pool.free(candidates.buffer);
       });
     },
   };

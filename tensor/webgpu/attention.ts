@@ -25,8 +25,10 @@ import {
 } from "./attention_plan.ts";
 import { aligned4 } from "./view_memory.ts";
 import type { CompiledShader, Gpu } from "./gpu.ts";
-import type { KernelForm } from "./gpu_options.ts";
+import { words } from "./items.ts";
+import { kernelForm } from "./kernel_form.ts";
 import { spread } from "./recorder.ts";
+import { scratch } from "./scratch.ts";
 import { slice, windowsFit } from "./windows.ts";
 import { mostStreams, randomTail, randomTailLength } from "./philox.ts";
 import type { Shader, ShaderOperand, ShaderParameter } from "./shader.ts";
@@ -90,19 +92,15 @@ function strideNames(name: string): readonly string[] {
 
 function parametersOf(names: readonly string[]): ShaderParameter[] {
   return [
-    ...["batches", "heads", "queries", "keys"].map(u32),
-    ...["first_batch", "batches_per_stream", "dropped"].map(u32),
+    ...words("batches", "heads", "queries", "keys"),
+    ...words("first_batch", "batches_per_stream", "dropped"),
     { name: "ahead", type: "i32" },
     { name: "scale", type: "f32" },
     { name: "kept_factor", type: "f32" },
     ...names.flatMap((name) =>
-      strideNames(name).map((axis) => u32(`${name}_${axis}`))
+      words(...strideNames(name).map((axis) => `${name}_${axis}`))
     ),
   ];
-}
-
-function u32(name: string): ShaderParameter {
-  return { name, type: "u32" };
 }
 
 /** What all launches of one kind share. */
@@ -171,7 +169,7 @@ function prepare(
   const id = `attention ${kernel.name} ${depth} ${tail} ${flags}`;
   const known = prepared.get(id);
   if (known !== undefined) return known;
-  const plan = planAttention(formOf(gpu), depth, kernel.sums);
+  const plan = planAttention(kernelForm(gpu, "attention"), depth, kernel.sums);
   const names = Object.keys(views);
   const made = {
     plan,
@@ -201,10 +199,6 @@ function valuesOf(
     for (let axis = 0; axis < count; axis++) values.push(strides[axis]);
   }
   return values;
-}
-
-function formOf(gpu: Gpu): KernelForm {
-  return gpu.options.attention ?? (gpu.software ? "registers" : "tiled");
 }
 
 function shaderOf(
@@ -258,9 +252,10 @@ function inParts(
     const parts: NamedViews = whole ? views : Object.fromEntries(
       names.map((name) => [name, slice(views[name], 0, from, to)]),
     );
-    const bindable = (to - from) / perStream <= mostStreams - 2 &&
+    // A part may begin and end within a stream: two more than fill it.
+    const fits = (to - from) / perStream <= mostStreams - 2 &&
       windowsFit(gpu, Object.values(parts));
-    if (!bindable && to - from > 1) {
+    if (!fits && to - from > 1) {
       const middle = Math.ceil((from + to) / 2);
       part(from, middle);
       part(middle, to);
@@ -305,17 +300,14 @@ export function attentionKernels(
       };
       inParts(gpu, args, views, (part, parts, batches) => {
         const { out, dquery, dkey, dvalue, ...shared } = parts;
-        const buffer = gpu.pool.allocate(
-          4 * sizeOf(shared.log_sum_exp.shape),
-          "attentionBackward",
-        );
         const { shape, strides } = shared.log_sum_exp;
-        const delta: View = { buffer, dtype: "f32", shape, strides, offset: 0 };
+        const row = scratch(gpu, "attentionBackward", sizeOf(shape));
+        const delta = { ...row, shape, strides };
         const run = (kernel: AttentionKernel, more: NamedViews): void =>
           launch(gpu, prepared, kernel, part, { ...shared, ...more }, batches);
         run(queryGradient, { out, delta, dquery });
         run(keyGradient, { delta, dkey, dvalue });
-        gpu.pool.free(buffer);
+        gpu.pool.free(delta.buffer);
       });
     },
   };

@@ -7,15 +7,15 @@
  * @module
  */
 
-import { endOfKeys } from "./attention_forward.ts";
 import {
   type AttentionVariant,
   columnOf,
+  endOfKeys,
   keptFactor,
   lines,
-  rowKernelCode,
   rowReader,
   rowWriter,
+  streamingCode,
 } from "./attention_loop.ts";
 import type { AttentionPlan } from "./attention_plan.ts";
 
@@ -44,7 +44,7 @@ export function attentionQueryGradientCode(
   variant: AttentionVariant,
 ): string {
   const { columns } = plan;
-  return rowKernelCode(plan, variant, {
+  return streamingCode(plan, variant, {
     count: "queries",
     operands: ["query", "key", "value", "out", "dout", "dquery"],
     functions: [
@@ -126,7 +126,7 @@ export function attentionKeyGradientCode(
   variant: AttentionVariant,
 ): string {
   const { columns } = plan;
-  return rowKernelCode(plan, variant, {
+  return streamingCode(plan, variant, {
     count: "keys",
     operands: ["query", "key", "value", "dout", "dkey", "dvalue"],
     functions: [

@@ -9,11 +9,12 @@
 import {
   type AttentionVariant,
   columnOf,
+  endOfKeys,
   keptFactor,
   lines,
-  rowKernelCode,
   rowReader,
   rowWriter,
+  streamingCode,
 } from "./attention_loop.ts";
 import type { AttentionPlan } from "./attention_plan.ts";
 
@@ -23,7 +24,7 @@ export function attentionForwardCode(
   variant: AttentionVariant,
 ): string {
   const { columns } = plan;
-  return rowKernelCode(plan, variant, {
+  return streamingCode(plan, variant, {
     count: "queries",
     operands: ["query", "key", "value", "out"],
     functions: [
@@ -82,14 +83,4 @@ if (lane == 0u) {
   store_log_sum_exp(batch_head * parameters.queries + row_${r}, log_sum);
 }`,
   });
-}
-
-/** WGSL: the end of the keys that queries of a workgroup may see. */
-export function endOfKeys(
-  plan: AttentionPlan,
-  { causal }: AttentionVariant,
-): string {
-  if (!causal) return "parameters.keys";
-  const rows = plan.threads / plan.lanes * plan.rowsPerThread;
-  return `u32(clamp(i32(first + ${rows}u) + parameters.ahead, 0, i32(parameters.keys)))`;
 }

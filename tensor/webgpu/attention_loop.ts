@@ -134,6 +134,16 @@ export function keptFactor(
   return tail > 0 ? `kept(b, h, ${t}, ${s}, &draw_${row})` : "1.0";
 }
 
+/** WGSL: the end of the keys that queries of a workgroup may see. */
+export function endOfKeys(
+  plan: AttentionPlan,
+  { causal }: AttentionVariant,
+): string {
+  if (!causal) return "parameters.keys";
+  const end = `first + ${rowsPerWorkgroup(plan)}u`;
+  return `u32(clamp(i32(${end}) + parameters.ahead, 0, i32(parameters.keys)))`;
+}
+
 /** Rows that stream past those that a workgroup keeps, and what comes of it. */
 export interface RowStream {
   /** WGSL: the first streamed row. */
@@ -267,7 +277,7 @@ workgroupBarrier();
 }
 
 /** A kernel that keeps rows of one side and streams the other's. */
-export interface RowKernel {
+export interface StreamingKernel {
   /** WGSL: how many rows there are to keep. */
   readonly count: "queries" | "keys";
   /** Operands of four axes, whose heads `NAME_head` begin. */
@@ -283,10 +293,10 @@ export interface RowKernel {
 }
 
 /** The whole code of a kernel. */
-export function rowKernelCode(
+export function streamingCode(
   plan: AttentionPlan,
   variant: AttentionVariant,
-  kernel: RowKernel,
+  kernel: StreamingKernel,
 ): string {
   const dropout = variant.tail > 0;
   const { threads, lanes, rowsPerThread } = plan;

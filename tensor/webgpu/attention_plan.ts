@@ -55,7 +55,7 @@ function tiledPlan(depth: number, sums: number): AttentionPlan {
   const width = Math.ceil(depth / 4);
   const wanted = 2 ** Math.ceil(Math.log2(width / columnsPerLane));
   const lanes = Math.min(tiledThreads, Math.max(1, wanted));
-  const columns = Math.ceil(width / lanes);
+  const columns = Math.max(1, Math.ceil(width / lanes));
   const shared = { threads: tiledThreads, lanes, columns, rowsPerThread: 1 };
   const bytesPerRow = 2 * 16 * columns * lanes +
     (lanes > 1 ? sums * 4 * tiledThreads : 0);
@@ -84,7 +84,7 @@ export function planAttention(
   return {
     threads: 8,
     lanes: 1,
-    columns: Math.ceil(depth / 4),
+    columns: Math.max(1, Math.ceil(depth / 4)),
     rowsPerThread: depth <= 32 ? 2 : 1,
     tile: 0,
     staged: false,

@@ -11,7 +11,7 @@ import type { Gpu } from "./gpu.ts";
 import { forItems, itemWorkgroups } from "./items.ts";
 import { inSlices, lineOfItem, lineParameters, linesOf } from "./lines.ts";
 import type { Shader } from "./shader.ts";
-import { scratch } from "./row_parts.ts";
+import { scratch } from "./scratch.ts";
 
 /** `sums` of blocks, running sums of `whole` lines, or of `blocks` of them. */
 type Pass = "sums" | "whole" | "blocks";
@@ -70,11 +70,10 @@ export function cumsumKernels(gpu: Gpu): Pick<Kernels, "cumsum"> {
           run("whole", [x, out]);
           return;
         }
-        const memory = scratch(gpu, "cumsum", count * blocks);
-        const sums: View = { ...memory, dtype: type };
+        const sums = scratch(gpu, "cumsum", count * blocks, type);
         run("sums", [x, sums]);
         run("blocks", [x, out, sums]);
-        gpu.pool.free(memory.buffer);
+        gpu.pool.free(sums.buffer);
       });
     },
   };

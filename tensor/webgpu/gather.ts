@@ -11,7 +11,8 @@
 import type { Kernels, View } from "../backend.ts";
 import { sizeOf } from "../shape.ts";
 import type { Gpu } from "./gpu.ts";
-import { forItems, itemWorkgroups, prefersFewThreads, words } from "./items.ts";
+import { forItems, itemWorkgroups, words } from "./items.ts";
+import { kernelForm } from "./kernel_form.ts";
 import type { Shader } from "./shader.ts";
 import { describeIndex } from "./take_parts.ts";
 
@@ -171,7 +172,8 @@ export function gatherKernels(
       const [size, rank, n] = [sizeOf(shape), shape.length, out.shape[axis]];
       if (size === 0) return;
       const k = shape[axis];
-      const lines = prefersFewThreads(gpu) || k <= shortLine ||
+      const lines = kernelForm(gpu, "indexing") === "registers" ||
+        k <= shortLine ||
         size / k >= manyLines;
       const items = lines ? size / k : size;
       gpu.launch(

@@ -251,11 +251,19 @@ export class Gpu {
     const distinct = [...new Set(first)];
     const slots = first.map((i) => distinct.indexOf(i));
     const operands = { slots, dtypes: views.map(({ dtype }) => dtype) };
+    const writable = writableSlots(shader, operands);
+    const { maxStorageBuffersPerShaderStage: most } = this.limits;
+    if (writable.length > most) {
+      throw new DeviceError(
+        "limit",
+        `${shader.operation}: ${writable.length} buffers in one kernel are more ` +
+          `than the ${most} of this adapter; compute it in steps, or choose the ` +
+          `device "wasm"`,
+        shader.operation,
+      );
+    }
     const uniformBytes = 4 * (headWords(shader) + (shader.tail ?? 0));
-    const layout = this.#bindings.layout(
-      writableSlots(shader, operands),
-      uniformBytes,
-    );
+    const layout = this.#bindings.layout(writable, uniformBytes);
     const code = wgslOf(shader, operands, this.#subgroupDirective);
     const { device } = this;
     device.pushErrorScope("validation");

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Gpu } from "./gpu.ts";
 import { spread } from "./recorder.ts";
 import type { ShaderParameter } from "./shader.ts";
 
@@ -54,10 +53,4 @@ export function accessorsOf(vector: boolean): Accessors {
       load: (name, at) => `load_${name}(${at})`,
       store: (name, at, value) => `store_${name}(${at}, ${value});`,
     };
-}
-
-/** Whether kernels that index or order take the form for CPUs. */
-export function prefersFewThreads(gpu: Gpu): boolean {
-  const { indexing } = gpu.options;
-  return indexing === undefined ? gpu.software : indexing === "registers";
 }

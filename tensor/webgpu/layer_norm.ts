@@ -221,7 +221,7 @@ export function layerNormKernels(
         wide.filter((view) => !given.includes(view)),
       );
       const team = rowTeam(gpu, columns / lanes.width);
-      const key = `${name} ${lanes.width} ${team.key}` +
+      const key = `${name} ${lanes.width} ${team.size}` +
         forms.map(({ form }) => ` ${form}`).join("");
       gpu.launch(
         gpu.shader(key, () => shader(lanes, team, forms)),

@@ -7,11 +7,12 @@
  */
 
 import type { View } from "../backend.ts";
-import type { PooledBuffer } from "./buffer_pool.ts";
 import type { Gpu } from "./gpu.ts";
 import { forItems, itemWorkgroups, words } from "./items.ts";
-import { inWindows, scratch } from "./row_parts.ts";
-import { rowForm, type RowLanes, rowLanes } from "./row_team.ts";
+import { kernelForm } from "./kernel_form.ts";
+import { inWindows } from "./row_parts.ts";
+import { type RowLanes, rowLanes } from "./row_team.ts";
+import { scratch } from "./scratch.ts";
 import type { Shader, ShaderOperand } from "./shader.ts";
 import { slice } from "./windows.ts";
 
@@ -144,7 +145,7 @@ export function layerNormGradients(
   const wide = wanted.weight ? [dy, x] : [dy];
   const lanes = rowLanes(columns, [...wide, ...written]);
   const across = columns / lanes.width;
-  const threads = enough[rowForm(gpu)];
+  const threads = enough[kernelForm(gpu, "rows")];
   const each = Math.ceil(groups * rows * across / threads);
   const bound = gpu.limits.maxStorageBufferBindingSize - 512;
   const fitting = Math.max(1, Math.floor(bound / (4 * columns)));
@@ -153,11 +154,12 @@ export function layerNormGradients(
     ...[mostRows, fitting, Math.max(1, rows)],
   );
   const blocks = Math.max(1, Math.ceil(rows / blockRows));
-  const sums = blocks === 1
-    ? written
+  const memory = blocks === 1
+    ? []
     : written.map(() =>
       scratch(gpu, "layerNormBackward", groups * blocks * columns)
     );
+  const sums = blocks === 1 ? written : memory;
   const key = `layerNormBackward ${lanes.width} ` +
     `${wanted.weight} ${wanted.bias}`;
   const launch = (
@@ -186,5 +188,5 @@ export function layerNormGradients(
   });
   if (blocks === 1) return;
   launch("total", groups * across, [...sums, ...written], [blocks]);
-  for (const { buffer } of sums) gpu.pool.free(buffer as PooledBuffer);
+  for (const { buffer } of memory) gpu.pool.free(buffer);
 }

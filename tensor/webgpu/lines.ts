@@ -8,14 +8,16 @@
 import type { View } from "../backend.ts";
 import { sizeOf } from "../shape.ts";
 import type { Gpu } from "./gpu.ts";
-import { prefersFewThreads, words } from "./items.ts";
+import { words } from "./items.ts";
+import { kernelForm } from "./kernel_form.ts";
+import { inWindows } from "./row_parts.ts";
 import type { ShaderParameter } from "./shader.ts";
-import { slice, windowsFit } from "./windows.ts";
+import { slice } from "./windows.ts";
 
 /** Threads that occupy a device, and elements that are worth a thread. */
 const enough = {
-  cpu: { threads: 64, elements: 512 },
-  gpu: { threads: 16384, elements: 64 },
+  registers: { threads: 64, elements: 512 },
+  tiled: { threads: 16384, elements: 64 },
 } as const;
 
 /** Blocks of a line at most: each one reads what those before it have found. */
@@ -33,7 +35,7 @@ export interface Lines {
 
 /** Cuts the lines of a contiguous `[outer, n, inner]`. */
 export function linesOf(gpu: Gpu, [outer, n, inner]: View["shape"]): Lines {
-  const { threads, elements } = enough[prefersFewThreads(gpu) ? "cpu" : "gpu"];
+  const { threads, elements } = enough[kernelForm(gpu, "indexing")];
   const count = outer * inner;
   const wanted = Math.min(
     Math.ceil(threads / count),
@@ -65,22 +67,18 @@ export const lineOfItem = `
 
 /**
  * Calls `run` with the views, or with slices of their first axes, so small that
- * they can be bound.
+ * they can be bound; not at all if one of them is empty.
  */
 export function inSlices(
   gpu: Gpu,
   views: readonly View[],
   run: (views: readonly View[]) => void,
 ): void {
-  const [outer] = views[0].shape;
   if (views.some(({ shape }) => sizeOf(shape) === 0)) return;
-  if (outer === 1 || windowsFit(gpu, views)) {
-    run(views);
-    return;
-  }
-  const half = Math.ceil(outer / 2);
-  for (const [from, to] of [[0, half], [half, outer]]) {
-    const parts = views.map((view) => slice(view, 0, from, to));
-    inSlices(gpu, parts, run);
-  }
+  inWindows(
+    gpu,
+    views[0].shape[0],
+    (from, to) => views.map((view) => slice(view, 0, from, to)),
+    (_from, _to, parts) => run(parts),
+  );
 }

@@ -8,9 +8,10 @@
  */
 
 import type { Kernels, View } from "../backend.ts";
+import { createPlanCache } from "../plan_cache.ts";
 import { sizeOf } from "../shape.ts";
 import { collapse, type Layout } from "../layout.ts";
-import type { Gpu } from "./gpu.ts";
+import type { CompiledShader, Gpu } from "./gpu.ts";
 import { spread } from "./recorder.ts";
 import { walkOf, walks } from "./lanes.ts";
 import {
@@ -20,6 +21,7 @@ import {
   mostPlanes,
   rowThreads,
 } from "./map_shader.ts";
+import { PlanMemory } from "./plan_memory.ts";
 import {
   type CachedProgram,
   createProgramCache,
@@ -143,12 +145,18 @@ function share(
   };
 }
 
-function launch(
+/** A launch, but for its scalars. */
+interface MapPlan {
+  readonly shader: CompiledShader;
+  readonly values: readonly number[];
+  readonly workgroups: readonly [number, number, number];
+}
+
+function planOf(
   gpu: Gpu,
   cached: CachedProgram,
   views: readonly View[],
-  scalars: readonly number[],
-): void {
+): MapPlan {
   const { program, used } = cached;
   const { extents, strides } = axesOf(views, views[used.length]);
   const form = formOf(views, { extents, strides });
@@ -165,19 +173,24 @@ function launch(
     for (let axis = 0; axis < outer; axis++) values.push(strides[i][axis]);
     if (form.walks[i] === walks.strided) values.push(strides[i][outer]);
   }
-  for (const scalar of scalars) values.push(scalar);
-  gpu.launch(shader, views, values, workgroups);
+  return { shader, values, workgroups };
 }
 
 /** Kernel `map` of a GPU. */
 export function mapKernels(gpu: Gpu): Pick<Kernels, "map"> {
   const programOf = createProgramCache();
+  const plansOf = createPlanCache(() => new PlanMemory<MapPlan>());
   return {
     map: (program, inputs, outputs, scalars) => {
       if (sizeOf(outputs[0].shape) === 0) return;
       const cached = programOf(program);
+      const plans = plansOf(program);
       const views = [...cached.used.map((input) => inputs[input]), ...outputs];
-      launchInParts(gpu, views, (part) => launch(gpu, cached, part, scalars));
+      launchInParts(gpu, views, (part) => {
+        const { shader, values, workgroups } = plans.find(part) ??
+          plans.keep(part, planOf(gpu, cached, part));
+        gpu.launch(shader, part, [...values, ...scalars], workgroups);
+      });
     },
   };
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Kernels } from "../backend.ts";
-import type { Gpu } from "./gpu.ts";
+import type { CompiledShader, Gpu } from "./gpu.ts";
 import { multiplyInParts } from "./matmul_partial.ts";
 import {
   axisBeyondGrid,
@@ -31,7 +31,9 @@ import {
 } from "./matmul_shader.ts";
 import { subgroupShader } from "./matmul_subgroup.ts";
 import { tiledShader } from "./matmul_tiled.ts";
+import { PlanMemory } from "./plan_memory.ts";
 import type { Shader } from "./shader.ts";
+import { windowsFit } from "./windows.ts";
 
 const shaders: Readonly<
   Record<MatmulForm, (text: MatmulText, tile: WorkgroupTile) => Shader>
@@ -41,20 +43,31 @@ const shaders: Readonly<
   subgroup: subgroupShader,
 };
 
+/** A launch, but for its operands. */
+interface Prepared {
+  readonly shader: CompiledShader;
+  readonly values: number[];
+  /** The place of alpha among the values. */
+  readonly alphaAt: number;
+  readonly workgroups: readonly [number, number, number];
+}
+
 function launch(
   gpu: Gpu,
   problem: MatmulProblem,
   text: MatmulText,
   { form, tile, workgroups }: MatmulPlan,
-): void {
+): Prepared {
   const { rows, groups, across, down } = tile;
   const shader = gpu.shader(
     `matmul ${form} ${rows} ${groups} ${across} ${down} ${keyOf(text)}`,
     () => shaders[form](text, tile),
   );
   const operands = operandsOf(problem);
-  const values = parameterValues(problem.extents, problem.alpha, operands);
+  const { extents, alpha } = problem;
+  const values = parameterValues(extents, alpha, operands);
   gpu.launch(shader, operands, values, workgroups);
+  return { shader, values, alphaAt: extents.length, workgroups };
 }
 
 /** Kernel `matmul` of a GPU, in the form that `autotuneMatmul` found. */
@@ -62,7 +75,11 @@ export function matmulKernels(
   gpu: Gpu,
   form: MatmulForm,
 ): Pick<Kernels, "matmul"> {
-  const multiply = (problem: MatmulProblem, isPart: boolean): void => {
+  /** What was launched, if that was a single product. */
+  const multiply = (
+    problem: MatmulProblem,
+    isPart: boolean,
+  ): Prepared | undefined => {
     const tooLarge = axisToSplit(gpu, problem);
     if (tooLarge !== undefined) return inHalves(problem, tooLarge, isPart);
     const text = textOf(problem);
@@ -70,19 +87,34 @@ export function matmulKernels(
     const tooLong = axisBeyondGrid(problem, plan.workgroups);
     if (tooLong !== undefined) return inHalves(problem, tooLong, isPart);
     if (isPart || plan.parts === 1) return launch(gpu, problem, text, plan);
-    multiplyInParts(gpu, problem, plan.parts, (part) => multiply(part, true));
+    multiplyInParts(gpu, problem, plan.parts, (part) => {
+      multiply(part, true);
+    });
   };
   const inHalves = (
     problem: MatmulProblem,
     axis: number,
     isPart: boolean,
-  ): void => {
+  ): undefined => {
     for (const half of halvesOf(problem, axis)) multiply(half, isPart);
   };
+  const plans = new PlanMemory<Prepared>();
   return {
     matmul: (args) => {
-      if (args.out.shape.includes(0)) return;
-      multiply(problemOf(args), false);
+      const { a, b, out, bias, residual, alpha } = args;
+      if (out.shape.includes(0)) return;
+      const views = [a, b, out, bias, residual];
+      const operands = operandsOf(args);
+      const known = windowsFit(gpu, operands) ? plans.find(views) : undefined;
+      if (known !== undefined) {
+        known.values[known.alphaAt] = alpha;
+        gpu.launch(known.shader, operands, known.values, known.workgroups);
+        return;
+      }
+      const prepared = multiply(problemOf(args), false);
+      // With one column, a and b may have changed places.
+      const isPlain = out.shape[out.shape.length - 1] !== 1;
+      if (prepared !== undefined && isPlain) plans.keep(views, prepared);
     },
   };
 }

@@ -13,9 +13,9 @@ import { gpuBytesPerElement } from "./view_memory.ts";
 import { type MatmulProblem, partOf } from "./matmul_problem.ts";
 import {
   finishFunctions,
-  keyOf,
   type MatmulText,
   parameterValues,
+  resultKeyOf,
   resultOperands,
   shaderParameters,
   startsText,
@@ -105,7 +105,7 @@ function combine(
   if (bias !== undefined) views.push(bias);
   if (residual !== undefined) views.push(residual);
   const shader = gpu.shader(
-    `matmul partial ${columns % 4 === 0} ${keyOf(text)}`,
+    `matmul partial ${columns % 4 === 0} ${resultKeyOf(text)}`,
     () => combineShader(text, columns % 4 === 0),
   );
   const groups = Math.ceil(columns / 4) * rows;

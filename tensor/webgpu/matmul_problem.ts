@@ -39,8 +39,9 @@ const ofB: Places = [-1, 1, 0];
 const ofOut: Places = [0, 1, -1];
 
 /** The operands that there are: a, b, out, and what is added. */
-export function operandsOf(problem: MatmulProblem): View[] {
-  const { a, b, out, bias, residual } = problem;
+export function operandsOf(
+  { a, b, out, bias, residual }: MatmulArguments,
+): View[] {
   const operands = [a, b, out];
   if (bias !== undefined) operands.push(bias);
   if (residual !== undefined) operands.push(residual);

@@ -7,6 +7,7 @@
 
 import type { View } from "../backend.ts";
 import { isVector, type MatmulProblem } from "./matmul_problem.ts";
+import { words } from "./items.ts";
 import type { ShaderOperand, ShaderParameter } from "./shader.ts";
 
 /** How a factor is read: along which axis four at a time, if at all. */
@@ -73,10 +74,16 @@ export function textOf(problem: MatmulProblem): MatmulText {
 }
 
 /** The part of a shader's key that says its text. */
-export function keyOf(
-  { batch, a, b, out, bias, residual }: MatmulText,
+export function keyOf(text: MatmulText): string {
+  const { a, b } = text;
+  return `${a.along}${a.vector}${b.along}${b.vector}${resultKeyOf(text)}`;
+}
+
+/** The part of the key that the factors don't matter for. */
+export function resultKeyOf(
+  { batch, out, bias, residual }: MatmulText,
 ): string {
-  return `${batch}${a.along}${a.vector}${b.along}${b.vector}${out}${bias}${residual}`;
+  return `${batch}${out}${bias}${residual}`;
 }
 
 /** The operands of a product, in the order of `operandsOf`. */
@@ -112,12 +119,11 @@ export function shaderParameters(
   operands: readonly ShaderOperand[],
 ): ShaderParameter[] {
   const axes = axisNames(batch);
-  const word = (name: string): ShaderParameter => ({ name, type: "u32" });
   return [
-    ...axes.map(word),
+    ...words(...axes),
     { name: "alpha", type: "f32" },
     ...operands.flatMap(({ name }) =>
-      axes.map((axis) => word(`${name}_${axis}`))
+      words(...axes.map((axis) => `${name}_${axis}`))
     ),
   ];
 }

@@ -14,14 +14,20 @@ import {
   min,
   type ValueType,
 } from "../expression.ts";
+import { createPlanCache } from "../plan_cache.ts";
 import { contiguousStrides, sizeOf } from "../shape.ts";
 import type { PooledBuffer } from "./buffer_pool.ts";
-import type { Gpu } from "./gpu.ts";
+import type { CompiledShader, Gpu } from "./gpu.ts";
 import { gpuBytesPerElement } from "./view_memory.ts";
 import { spread } from "./recorder.ts";
 import { mapKernels } from "./map.ts";
 import { createProgramCache, shaderOf } from "./program_cache.ts";
-import { planReduction, type Reduction } from "./reduce_plan.ts";
+import { PlanMemory } from "./plan_memory.ts";
+import {
+  planReduction,
+  type ReducePlan,
+  type Reduction,
+} from "./reduce_plan.ts";
 import { type ReduceForm, reduceShader } from "./reduce_shader.ts";
 import { middleOf, slice, windowsFit } from "./windows.ts";
 
@@ -58,24 +64,42 @@ function nameOf(form: ReduceForm): string {
 /** Makes the result of a reduction from pieces of it, which end here. */
 type Combine = (reduction: Reduction, pieces: View) => void;
 
-/** Runs a reduction whose views can be bound; `combine` finishes pieces. */
-function launch(gpu: Gpu, reduction: Reduction, combine: Combine): void {
-  const { cached, inputs, out, scalars } = reduction;
-  const { form, chunks, groups, values } = planReduction(gpu, reduction);
-  const pieces = chunks > 1 ? piecesOf(gpu, reduction, chunks) : undefined;
+/** A reduction's launch, but for its views and scalars. */
+interface Prepared {
+  readonly plan: ReducePlan;
+  readonly shader: CompiledShader;
+}
+
+function prepare(gpu: Gpu, reduction: Reduction): Prepared {
+  const { cached } = reduction;
+  const plan = planReduction(gpu, reduction);
   const shader = shaderOf(
     gpu,
     cached,
     "reduce",
-    nameOf(form),
-    () => reduceShader(cached.program, cached.used, form),
+    nameOf(plan.form),
+    () => reduceShader(cached.program, cached.used, plan.form),
   );
-  gpu.launch(
-    shader,
-    [...inputs, pieces ?? out],
-    [...values, ...scalars],
-    spread(groups),
-  );
+  return { plan, shader };
+}
+
+/** Runs a reduction whose views can be bound; `combine` finishes pieces. */
+function launch(
+  gpu: Gpu,
+  reduction: Reduction,
+  plans: PlanMemory<Prepared>,
+  combine: Combine,
+): void {
+  const { inputs, out, scalars } = reduction;
+  const views = [...inputs, out];
+  // Without inputs, views don't tell how many elements there are.
+  const known = inputs.length > 0 ? plans.find(views) : undefined;
+  const { plan, shader } = known ??
+    plans.keep(views, prepare(gpu, reduction));
+  const { chunks, groups, values } = plan;
+  const pieces = chunks > 1 ? piecesOf(gpu, reduction, chunks) : undefined;
+  if (pieces !== undefined) views[inputs.length] = pieces;
+  gpu.launch(shader, views, [...values, ...scalars], spread(groups));
   if (pieces !== undefined) combine(reduction, pieces);
 }
 
@@ -121,6 +145,14 @@ function axisToCut({ shape, inputs, out }: Reduction): number {
 /** Kernel `reduce` of a GPU. */
 export function reduceKernels(gpu: Gpu): Pick<Kernels, "reduce"> {
   const programOf = createProgramCache();
+  const plansOf = createPlanCache((): Record<
+    ReduceKind,
+    PlanMemory<Prepared>
+  > => ({
+    sum: new PlanMemory(),
+    max: new PlanMemory(),
+    min: new PlanMemory(),
+  }));
   const { map } = mapKernels(gpu);
 
   const combine: Combine = ({ kind, cached, out }, pieces) => {
@@ -149,7 +181,8 @@ export function reduceKernels(gpu: Gpu): Pick<Kernels, "reduce"> {
     const fits = windowsFit(gpu, [...inputs, out]);
     const axis = fits ? -1 : axisToCut(reduction);
     if (axis < 0) {
-      launch(gpu, reduction, combine);
+      const { kind, cached } = reduction;
+      launch(gpu, reduction, plansOf(cached.program)[kind], combine);
       return;
     }
     const middle = middleOf(shape[axis]);

@@ -7,7 +7,7 @@
 import type { View } from "../backend.ts";
 import type { DescribeIndex, Gpu } from "./gpu.ts";
 import { type RowKernel, rowShader, type RowStep } from "./row_kernel.ts";
-import { inWindows, rowParts, scratch } from "./row_parts.ts";
+import { inWindows, rowParts } from "./row_parts.ts";
 import {
   rowLanes,
   type RowTeam,
@@ -15,6 +15,7 @@ import {
   soloTeam,
   teamWorkgroups,
 } from "./row_team.ts";
+import { scratch } from "./scratch.ts";
 import { slice } from "./windows.ts";
 
 /**
@@ -47,7 +48,7 @@ export function launchRows(
       views: readonly View[],
     ): void => {
       const key = `${kernel.operation} ${kernel.variant} ${step} ` +
-        `${lanes.width} ${team.key}`;
+        `${lanes.width} ${team.size}`;
       gpu.launch(
         gpu.shader(key, () => rowShader(kernel, step, lanes, team)),
         views,

@@ -5,9 +5,8 @@
  */
 
 import type { View } from "../backend.ts";
-import type { PooledBuffer } from "./buffer_pool.ts";
 import type { Gpu } from "./gpu.ts";
-import { rowForm } from "./row_team.ts";
+import { kernelForm } from "./kernel_form.ts";
 import { windowsFit } from "./windows.ts";
 
 /** Teams that keep an adapter busy, and the columns that are worth a team. */
@@ -30,7 +29,7 @@ export function rowParts(
   rows: number,
   columns: number,
 ): RowParts {
-  const { teams, columns: least } = enough[rowForm(gpu)];
+  const { teams, columns: least } = enough[kernelForm(gpu, "rows")];
   const count = Math.min(
     Math.ceil(teams / rows),
     Math.floor(columns / least),
@@ -61,19 +60,4 @@ export function inWindows(
     halve(middle, to);
   };
   if (count > 0) halve(0, count);
-}
-
-/** Memory for f32 numbers between two launches; to be freed after the second. */
-export function scratch(
-  gpu: Gpu,
-  operation: string,
-  length: number,
-): View & { readonly buffer: PooledBuffer } {
-  return {
-    buffer: gpu.pool.allocate(4 * length, operation),
-    dtype: "f32",
-    shape: [length],
-    strides: [1],
-    offset: 0,
-  };
 }

@@ -10,14 +10,12 @@
 
 import type { View } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
-import type { KernelForm } from "./gpu_options.ts";
+import { kernelForm } from "./kernel_form.ts";
 import { spread } from "./recorder.ts";
 
 /** Threads of a team, and how they add up what each has found. */
 export interface RowTeam {
-  /** Tells teams apart in keys of shaders. */
-  readonly key: number;
-  /** Threads: 1, or a power of two. */
+  /** Threads: 1, or a power of two; tells the teams of a GPU apart. */
   readonly size: number;
   /** Whether its threads exchange numbers through subgroups. */
   readonly subgroups: boolean;
@@ -27,21 +25,15 @@ export interface RowTeam {
 const soloTeams = 8;
 
 /** A single thread. */
-export const soloTeam: RowTeam = { key: 0, size: 1, subgroups: false };
-
-/** The form of kernels on rows: what the adapter likes, if none is forced. */
-export function rowForm({ options, software }: Gpu): KernelForm {
-  return options.rows ?? (software ? "registers" : "tiled");
-}
+export const soloTeam: RowTeam = { size: 1, subgroups: false };
 
 /** The team for rows of `columns` elements, or vectors of them. */
 export function rowTeam(gpu: Gpu, columns: number): RowTeam {
-  if (rowForm(gpu) === "registers") return soloTeam;
-  const { subgroups } = gpu;
+  if (kernelForm(gpu, "rows") === "registers") return soloTeam;
   // Each thread has at least four columns, but a subgroup is not to be split.
   let size = 32;
   while (size < 256 && 8 * size <= columns) size *= 2;
-  return { key: subgroups ? size + 1 : size, size, subgroups };
+  return { size, subgroups: gpu.subgroups };
 }
 
 /** Workgroups for `count` teams. */

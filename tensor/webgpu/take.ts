@@ -7,13 +7,8 @@
 import type { Kernels } from "../backend.ts";
 import { aligned4 } from "./view_memory.ts";
 import type { Gpu } from "./gpu.ts";
-import {
-  accessorsOf,
-  forItems,
-  itemWorkgroups,
-  prefersFewThreads,
-  words,
-} from "./items.ts";
+import { accessorsOf, forItems, itemWorkgroups, words } from "./items.ts";
+import { kernelForm } from "./kernel_form.ts";
 import type { Shader } from "./shader.ts";
 import { describeIndex, forTakeParts, reportFirst } from "./take_parts.ts";
 
@@ -67,7 +62,7 @@ export function takeKernels(gpu: Gpu): Pick<Kernels, "take"> {
         if (outer * k * inner === 0) return;
         const vector = aligned4(table) && aligned4(picked);
         const width = vector ? inner / 4 : inner;
-        const pieces = prefersFewThreads(gpu)
+        const pieces = kernelForm(gpu, "indexing") === "registers"
           ? Math.ceil(width / vectorsPerThread)
           : width;
         const items = outer * k * pieces;

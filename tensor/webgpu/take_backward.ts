@@ -12,13 +12,8 @@
 import type { Kernels, View } from "../backend.ts";
 import { aligned4 } from "./view_memory.ts";
 import type { Gpu } from "./gpu.ts";
-import {
-  accessorsOf,
-  forItems,
-  itemWorkgroups,
-  prefersFewThreads,
-  words,
-} from "./items.ts";
+import { accessorsOf, forItems, itemWorkgroups, words } from "./items.ts";
+import { kernelForm } from "./kernel_form.ts";
 import type { Shader } from "./shader.ts";
 import {
   describeIndex,
@@ -106,7 +101,7 @@ export function takeBackwardKernels(
       ...[items, k, n, begin, table.shape[1], width],
     ];
     const describe = describeIndex("takeBackward", n, position);
-    if (prefersFewThreads(gpu)) {
+    if (kernelForm(gpu, "indexing") === "registers") {
       const items = outer * width;
       gpu.launch(
         gpu.shader(`takeBackward ${vector}`, () => columnShader(vector)),

@@ -9,7 +9,7 @@ import type { View } from "../backend.ts";
 import type { DescribeIndex, Gpu } from "./gpu.ts";
 import { forItems, itemWorkgroups, words } from "./items.ts";
 import type { Shader } from "./shader.ts";
-import { scratch } from "./row_parts.ts";
+import { scratch } from "./scratch.ts";
 
 /** Bits of a digit at most: 512 threads. */
 const digitBits = 9;
@@ -74,12 +74,11 @@ export function sortIndex(
   const digits = 2 ** bitsEach;
   const memory = Array.from(
     { length: passes === 1 ? 2 : 4 },
-    () => scratch(gpu, "takeBackward", k),
+    () => scratch(gpu, "takeBackward", k, "i32"),
   );
-  const all = memory.map((view): View => ({ ...view, dtype: "i32" }));
-  let from = [index];
+  let from: readonly View[] = [index];
   for (let pass = 0; pass < passes; pass++) {
-    const to = all.slice(2 * (pass % 2), 2 * (pass % 2) + 2);
+    const to = memory.slice(2 * (pass % 2), 2 * (pass % 2) + 2);
     const first = pass === 0;
     gpu.launch(
       gpu.shader(`sort index ${first}`, () => sortShader(first)),

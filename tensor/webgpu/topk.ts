@@ -17,7 +17,7 @@ import type { PooledBuffer } from "./buffer_pool.ts";
 import type { Gpu } from "./gpu.ts";
 import { forItems, itemWorkgroups, words } from "./items.ts";
 import { inSlices } from "./lines.ts";
-import { scratch } from "./row_parts.ts";
+import { scratch } from "./scratch.ts";
 import type { Shader } from "./shader.ts";
 
 /** Elements of a block. */
@@ -133,9 +133,9 @@ export function topkKernels(gpu: Gpu): Pick<Kernels, "topk"> {
     const used: PooledBuffer[] = [];
     const target = (last: boolean, length: number): View[] => {
       if (last) return [values, indices];
-      const memory = scratch(gpu, "topk", length);
+      const memory = scratch(gpu, "topk", length, "i32");
       used.push(memory.buffer);
-      return [{ ...memory, dtype: "i32" }];
+      return [memory];
     };
     let runs = Math.ceil(n / blockElements);
     let kept = Math.min(k, blockElements);

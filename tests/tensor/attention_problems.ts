@@ -14,7 +14,7 @@ import type {
 } from "../../tensor/backend.ts";
 import type { Dtype, TypedArray } from "../../tensor/dtype.ts";
 import { createReferenceBackend } from "../../tensor/reference/mod.ts";
-import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
+import { contiguous, type Layout, lengthOf, placesOf } from "./layouts.ts";
 
 /** A device as these problems see it: kernels and memory, reals of one type. */
 export interface Place {
@@ -22,13 +22,6 @@ export interface Place {
   readonly kernels: Pick<Kernels, "attention" | "attentionBackward">;
   /** A view of fresh memory with these values. */
   view(dtype: Dtype, layout: Layout, values: Float32Array): View;
-}
-
-/** How a tensor lies in its buffer. */
-export interface Layout {
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-  readonly offset: number;
 }
 
 /** One problem: extents, options, layouts. */
@@ -55,18 +48,6 @@ export interface Problem {
 
 /** All results of one problem, row-major, and what lies between them. */
 export type Results = Readonly<Record<string, readonly number[]>>;
-
-/** Elements that a layout spans, from the start of the buffer. */
-export function lengthOf({ shape, strides, offset }: Layout): number {
-  return shape.reduce(
-    (reach, extent, axis) => reach + Math.max(0, extent - 1) * strides[axis],
-    offset,
-  ) + 1;
-}
-
-function contiguous(shape: readonly number[]): Layout {
-  return { shape, strides: contiguousStrides(shape), offset: 0 };
-}
 
 let seed = 1;
 
@@ -184,17 +165,6 @@ function keepView(place: Place, problem: Problem): View {
   return place.view("bool", layout, values);
 }
 
-function positionsOf({ shape, strides, offset }: View): number[] {
-  return Array.from({ length: sizeOf(shape) }, (_, i) => {
-    let at = offset;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      at += (i % shape[axis]) * strides[axis];
-      i = Math.floor(i / shape[axis]);
-    }
-    return at;
-  });
-}
-
 /**
  * The elements of each view, and those of its buffer that belong to none.
  *
@@ -209,10 +179,10 @@ export function resultsOf(
   const all = Object.entries(views);
   for (const [name, view] of all) {
     const values = memory(view);
-    results[name] = positionsOf(view).map((at) => values[at]);
+    results[name] = placesOf(view).map((at) => values[at]);
     const inside = new Set(
       all.flatMap(([, other]) =>
-        other.buffer === view.buffer ? positionsOf(other) : []
+        other.buffer === view.buffer ? placesOf(other) : []
       ),
     );
     results[`${name} outside`] = Array.from(values)

@@ -1,26 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import type { MatmulArguments, View } from "../../tensor/backend.ts";
-import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
+import { sizeOf } from "../../tensor/shape.ts";
 import { createMatmulKernels } from "../../tensor/wasm/matmul.ts";
 import type { OwnedRuntime } from "../../tensor/wasm/runtime.ts";
 import { threadsAndModes, variants, withRuntime } from "./kernel_subjects.ts";
-
-/** A matrix operand: its shape, and how it lies in its buffer. */
-interface Layout {
-  readonly shape: readonly number[];
-  readonly strides?: readonly number[];
-  readonly offset?: number;
-}
-
-/** A layout whose last two axes are swapped in memory. */
-function transposed(shape: readonly number[]): Layout {
-  const swapped = [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];
-  const strides = contiguousStrides(swapped);
-  return {
-    shape,
-    strides: [...strides.slice(0, -2), strides.at(-1)!, strides.at(-2)!],
-  };
-}
+import {
+  batches,
+  layoutOf,
+  lengthOf,
+  type LooseLayout,
+  placesOf,
+  transposed,
+} from "./layouts.ts";
 
 let seed = 1;
 
@@ -30,15 +21,10 @@ function random(): number {
   return seed / 2 ** 31;
 }
 
-function viewOf(runtime: OwnedRuntime, layout: Layout): View {
-  const { shape, offset = 0 } = layout;
-  const strides = layout.strides ?? contiguousStrides(shape);
-  let reach = offset;
-  shape.forEach((extent, axis) => {
-    reach += Math.max(0, (extent - 1) * strides[axis]);
-  });
-  const buffer = runtime.allocate(4 * (reach + 1));
-  const view: View = { buffer, dtype: "f32", shape, strides, offset };
+function viewOf(runtime: OwnedRuntime, given: LooseLayout): View {
+  const layout = layoutOf(given);
+  const buffer = runtime.allocate(4 * lengthOf(layout));
+  const view: View = { buffer, dtype: "f32", ...layout };
   const values = memoryOf(runtime, view);
   for (let i = 0; i < values.length; i++) values[i] = random();
   return view;
@@ -53,14 +39,7 @@ function memoryOf(runtime: OwnedRuntime, { buffer }: View): Float32Array {
 /** The elements of a view in row-major order. */
 function elementsOf(runtime: OwnedRuntime, view: View): Float64Array {
   const values = memoryOf(runtime, view);
-  return Float64Array.from({ length: sizeOf(view.shape) }, (_, i) => {
-    let at = view.offset;
-    for (let axis = view.shape.length - 1; axis >= 0; axis--) {
-      at += (i % view.shape[axis]) * view.strides[axis];
-      i = Math.floor(i / view.shape[axis]);
-    }
-    return values[at];
-  });
+  return Float64Array.from(placesOf(view), (place) => values[place]);
 }
 
 /** What `args.out` should become, and the scale of rounding errors. */
@@ -155,12 +134,12 @@ for (const [name, options] of Object.entries(variants)) {
   Deno.test(`wasm matmul (${name}): NN, NT, TN, TT and strided operands`, () => {
     withRuntime(options, (runtime) => {
       for (const [m, n, k] of extents) {
-        const lefts: Layout[] = [
+        const lefts: LooseLayout[] = [
           { shape: [m, k] },
           transposed([m, k]),
           { shape: [m, k], strides: [3 * k + 1, 3], offset: 2 },
         ];
-        const rights: Layout[] = [
+        const rights: LooseLayout[] = [
           { shape: [k, n] },
           transposed([k, n]),
           { shape: [k, n], strides: [-2 * n, 2], offset: 2 * n * k },
@@ -186,7 +165,7 @@ for (const [name, options] of Object.entries(variants)) {
   Deno.test(`wasm matmul (${name}): alpha, bias and residual`, () => {
     withRuntime(options, (runtime) => {
       for (const [m, n, k] of extents) {
-        const biases: (Layout | undefined)[] = [
+        const biases: (LooseLayout | undefined)[] = [
           undefined,
           { shape: [m, n], strides: [0, 1] },
           { shape: [m, n], strides: [1, 0] },
@@ -219,32 +198,7 @@ for (const [name, options] of Object.entries(variants)) {
 
   Deno.test(`wasm matmul (${name}): batches`, () => {
     withRuntime(options, (runtime) => {
-      const square = { shape: [3, 2, 9, 9] };
-      const cases: [Layout, Layout, Layout?][] = [
-        [{ shape: [4, 5, 6] }, { shape: [4, 6, 7] }],
-        [{ shape: [2, 3, 5, 6] }, {
-          shape: [2, 3, 6, 7],
-          strides: [0, 0, 7, 1],
-        }],
-        [{ shape: [3, 2, 5, 6], strides: [0, 30, 6, 1] }, {
-          shape: [3, 2, 6, 32],
-          strides: [192, 0, 32, 1],
-        }],
-        [{ shape: [2, 3, 1, 8] }, {
-          shape: [2, 3, 8, 4],
-          strides: [0, 0, 4, 1],
-        }],
-        [{ shape: [2, 4, 17, 16], strides: [3264, 16, 192, 1], offset: 64 }, {
-          shape: [2, 4, 16, 17],
-          strides: [3264, 16, 1, 192],
-        }],
-        [square, transposed(square.shape), square],
-        [{ shape: [2, 210, 40] }, { shape: [2, 40, 33] }, {
-          shape: [2, 210, 33],
-          strides: [0, 0, 1],
-        }],
-      ];
-      for (const [left, right, bias] of cases) {
+      for (const [left, right, bias] of batches) {
         const shape = [...left.shape.slice(0, -1), right.shape.at(-1)!];
         const out = viewOf(runtime, { shape });
         check(runtime, {

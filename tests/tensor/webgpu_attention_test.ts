@@ -14,7 +14,7 @@ import {
   runProblem,
   shapes,
 } from "./attention_problems.ts";
-import { gpuMissing, webgpuBackend } from "./webgpu_subject.ts";
+import { gpuMissing, halvesMissing, webgpuBackend } from "./webgpu_subject.ts";
 
 function launch(
   device: WebgpuBackend,
@@ -51,8 +51,6 @@ async function check(options: GpuOptions, problem: Problem): Promise<void> {
 const layouts = [undefined, "interleaved", "packed"] as const;
 const keeps = [undefined, "padding", "strided"] as const;
 const biases = [undefined, "columns", "strided"] as const;
-
-const halvesMissing = gpuMissing || !(await webgpuBackend()).gpu.halves;
 
 for (const attention of ["registers", "tiled"] as KernelForm[]) {
   const form = { attention };
@@ -110,6 +108,7 @@ for (const attention of ["registers", "tiled"] as KernelForm[]) {
     await check(form, { shape: [1, 2, 3, 0, 8] });
     await check(form, { shape: [1, 2, 0, 5, 8] });
     await check(form, { shape: [0, 2, 4, 5, 8] });
+    await check(form, { shape: [2, 2, 4, 5, 0], scale: 1 });
   });
 
   test("scores of ±10⁴ are exact and don't overflow", async () => {

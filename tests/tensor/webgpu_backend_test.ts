@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import type { View } from "../../tensor/backend.ts";
 import { DeviceError } from "../../tensor/device_error.ts";
+import { add, elementwise } from "../../tensor/expression.ts";
 import {
   type AdapterDescription,
   automaticDevice,
@@ -299,6 +300,35 @@ Deno.test({
         ]),
       ),
     ], [4]);
+  },
+});
+
+Deno.test({
+  name: "webgpu: more buffers than a kernel can have are a limit, too",
+  ignore: gpuMissing,
+  fn: async () => {
+    const backend = await webgpuBackend();
+    const most = backend.gpu.limits.maxStorageBuffersPerShaderStage;
+    const sum = elementwise(
+      "long sum",
+      new Array(most).fill("float"),
+      (terms) => [terms.reduce((total, x) => add(total, x))],
+    );
+    const inputs = Array.from(
+      { length: most },
+      () => gpuTensor(backend, "f32", [1], [1]),
+    );
+    const out = gpuTensor(backend, "f32", [1]);
+    const error = assertThrows(
+      () => backend.map(sum, inputs, [out], []),
+      DeviceError,
+      `long sum: ${most + 1} buffers in one kernel are more than the ${most}`,
+    );
+    assertEquals([error.kind, error.operation], ["limit", "long sum"]);
+    // In one buffer they are one.
+    inputs.fill(inputs[0]);
+    backend.map(sum, inputs, [out], []);
+    assertEquals([...await gpuValues(backend, out)], [most]);
   },
 });
 

@@ -13,12 +13,9 @@ import {
   withBench,
   within,
 } from "./webgpu_compare.ts";
-import { gpuMissing, webgpuBackend } from "./webgpu_subject.ts";
+import { halvesMissing, webgpuBackend } from "./webgpu_subject.ts";
 
 const dtypes = ["f32", "i32", "bool"] as const;
-
-/** Whether the adapter stores numbers in 16 bits. */
-const halves = !gpuMissing && (await webgpuBackend()).gpu.halves;
 
 gpuTest("webgpu take copies rows of any dtype and length", async () => {
   for (const inner of [1, 3, 4, 7, 8, 64, 100, 260]) {
@@ -34,6 +31,21 @@ gpuTest("webgpu take copies rows of any dtype and length", async () => {
       };
       await assertSame(indexingForms, `${dtype}, rows of ${inner}`, run);
     }
+  }
+});
+
+gpuTest("webgpu take of more rows than one axis of a launch has", async () => {
+  const k = 65_535 * 64 + 1;
+  for (const options of indexingForms) {
+    await withBench(await webgpuBackend(options), async (bench) => {
+      const { backend, tensor, values } = bench;
+      const index = new Int32Array(k).map((_, i) => i % 3);
+      const x = tensor("i32", [1, 3, 1], [5, 6, 7]);
+      const picked = tensor("i32", [1, k, 1]);
+      backend.take(x, tensor("i32", [k], index), picked);
+      const wrong = (await values(picked)).findIndex((v, i) => v !== 5 + i % 3);
+      assertEquals(wrong, -1, JSON.stringify(options));
+    });
   }
 });
 
@@ -255,7 +267,7 @@ gpuTest("webgpu: indexing numbers of 16 bits", async () => {
       [taken, gradient, gathered, sums, best, top, at, dropped].map(values),
     );
   });
-}, !halves);
+}, halvesMissing);
 
 gpuTest("webgpu: kernels that index leave no memory behind", async () => {
   const backend = await webgpuBackend(indexingForms[1]);

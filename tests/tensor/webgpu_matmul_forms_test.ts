@@ -8,18 +8,13 @@ import {
   textOf,
 } from "../../tensor/webgpu/matmul_shader.ts";
 import { subgroupShader } from "../../tensor/webgpu/matmul_subgroup.ts";
-import {
-  check,
-  forms,
-  hasHalves,
-  operand,
-  plain,
-  transposed,
-} from "./webgpu_matmul_subject.ts";
+import { contiguous, transposed } from "./layouts.ts";
+import { check, forms, operand } from "./webgpu_matmul_subject.ts";
 import {
   gpuMissing,
   gpuTensor,
   gpuValues,
+  halvesMissing,
   webgpuBackend,
 } from "./webgpu_subject.ts";
 
@@ -30,7 +25,7 @@ for (const { name, ignore } of forms) {
   for (const dtype of ["f32", "f16"] as const) {
     Deno.test({
       name: `webgpu matmul (${name}): tiles of every size, ${dtype}`,
-      ignore: ignore || dtype === "f16" && !hasHalves,
+      ignore: ignore || dtype === "f16" && halvesMissing,
       fn: async () => {
         const backend = await webgpuBackend({ matmul: name });
         // More and more results: enough workgroups for larger tiles.
@@ -102,8 +97,8 @@ fn shuffle(lane: u32, value: f32, source: u32) -> f32 {
         );
       };
       const [m, n, k] = [44, 72, 24];
-      for (const left of [plain([m, k]), transposed([m, k])]) {
-        for (const right of [plain([k, n]), transposed([k, n])]) {
+      for (const left of [contiguous([m, k]), transposed([m, k])]) {
+        for (const right of [contiguous([k, n]), transposed([k, n])]) {
           await check(backend, {
             a: operand(backend, left),
             b: operand(backend, right),

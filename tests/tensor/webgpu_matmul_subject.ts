@@ -6,16 +6,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { MatmulArguments, View } from "../../tensor/backend.ts";
-import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
+import { sizeOf } from "../../tensor/shape.ts";
 import { listAdapters } from "../../tensor/webgpu/adapter.ts";
 import type { WebgpuBackend } from "../../tensor/webgpu/backend.ts";
 import type { MatmulForm } from "../../tensor/webgpu/matmul_plan.ts";
+import { layoutOf, lengthOf, type LooseLayout, placesOf } from "./layouts.ts";
 import { gpuMissing, gpuTensor, gpuValues } from "./webgpu_subject.ts";
 
 const features = (await listAdapters())[0]?.features ?? [];
-
-/** Whether there is storage in 16 bits. */
-export const hasHalves: boolean = features.includes("shader-f16");
 
 /** Forms of the kernel, and whether this machine's adapter can't run them. */
 export const forms: readonly { name: MatmulForm; ignore: boolean }[] = [
@@ -23,28 +21,6 @@ export const forms: readonly { name: MatmulForm; ignore: boolean }[] = [
   { name: "tiled", ignore: gpuMissing },
   { name: "subgroup", ignore: !features.includes("subgroups") },
 ];
-
-/** A matrix operand: its shape, and how it lies in its buffer. */
-export interface Layout {
-  readonly shape: readonly number[];
-  readonly strides?: readonly number[];
-  readonly offset?: number;
-}
-
-/** A contiguous layout. */
-export function plain(shape: readonly number[]): Layout {
-  return { shape };
-}
-
-/** A layout whose last two axes are swapped in memory. */
-export function transposed(shape: readonly number[]): Layout {
-  const swapped = [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];
-  const strides = contiguousStrides(swapped);
-  return {
-    shape,
-    strides: [...strides.slice(0, -2), strides.at(-1)!, strides.at(-2)!],
-  };
-}
 
 let seed = 1;
 
@@ -63,29 +39,13 @@ export interface Operand {
 /** An operand of random numbers. */
 export function operand(
   backend: WebgpuBackend,
-  layout: Layout,
+  given: LooseLayout,
 ): Operand {
-  const { shape, offset = 0 } = layout;
-  const strides = layout.strides ?? contiguousStrides(shape);
-  let reach = offset;
-  shape.forEach((extent, axis) => {
-    reach += Math.max(0, (extent - 1) * strides[axis]);
-  });
-  const values = Float32Array.from({ length: reach + 1 }, random);
-  const { buffer } = gpuTensor(backend, "f32", [reach + 1], values);
-  return { view: { buffer, dtype: "f32", shape, strides, offset }, values };
-}
-
-/** Where the elements of a view lie in its buffer, in row-major order. */
-function placesOf({ shape, strides, offset }: View): number[] {
-  return Array.from({ length: sizeOf(shape) }, (_, i) => {
-    let at = offset;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      at += (i % shape[axis]) * strides[axis];
-      i = Math.floor(i / shape[axis]);
-    }
-    return at;
-  });
+  const layout = layoutOf(given);
+  const length = lengthOf(layout);
+  const values = Float32Array.from({ length }, random);
+  const { buffer } = gpuTensor(backend, "f32", [length], values);
+  return { view: { buffer, dtype: "f32", ...layout }, values };
 }
 
 /** A product to check. */

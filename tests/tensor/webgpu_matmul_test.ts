@@ -3,15 +3,18 @@ import type { View } from "../../tensor/backend.ts";
 import { contiguousStrides } from "../../tensor/shape.ts";
 import type { WebgpuBackend } from "../../tensor/webgpu/backend.ts";
 import {
+  batches,
+  contiguous,
+  type LooseLayout,
+  transposed,
+} from "./layouts.ts";
+import {
   argumentsOf,
   type Case,
   check,
   forms,
-  type Layout,
   type Operand,
   operand,
-  plain,
-  transposed,
 } from "./webgpu_matmul_subject.ts";
 import { gpuValues, webgpuBackend } from "./webgpu_subject.ts";
 
@@ -40,12 +43,12 @@ for (const { name, ignore } of forms) {
 
   test("NN, NT, TN, TT and strided operands", async (backend) => {
     for (const [m, n, k] of extents) {
-      const lefts: Layout[] = [
+      const lefts: LooseLayout[] = [
         { shape: [m, k] },
         transposed([m, k]),
         { shape: [m, k], strides: [3 * k + 1, 3], offset: 2 },
       ];
-      const rights: Layout[] = [
+      const rights: LooseLayout[] = [
         { shape: [k, n] },
         transposed([k, n]),
         { shape: [k, n], strides: [-2 * n, 2], offset: 2 * n * k },
@@ -72,9 +75,9 @@ for (const { name, ignore } of forms) {
     for (const [m, n, k] of [[72, 140, 36], [70, 139, 35]]) {
       for (
         const [left, right] of [
-          [plain, plain],
-          [plain, transposed],
-          [transposed, plain],
+          [contiguous, contiguous],
+          [contiguous, transposed],
+          [transposed, contiguous],
         ]
       ) {
         await check(backend, {
@@ -89,7 +92,7 @@ for (const { name, ignore } of forms) {
 
   test("alpha, bias and residual", async (backend) => {
     for (const [m, n, k] of [[7, 17, 5], [9, 20, 8]]) {
-      const biases: (Layout | undefined)[] = [
+      const biases: (LooseLayout | undefined)[] = [
         undefined,
         { shape: [m, n], strides: [0, 1] },
         { shape: [m, n], strides: [1, 0] },
@@ -119,36 +122,7 @@ for (const { name, ignore } of forms) {
   });
 
   test("batches with any strides", async (backend) => {
-    const square = { shape: [3, 2, 9, 9] };
-    const cases: [Layout, Layout, Layout?][] = [
-      [{ shape: [4, 5, 6] }, { shape: [4, 6, 7] }],
-      [{ shape: [2, 3, 5, 6] }, {
-        shape: [2, 3, 6, 7],
-        strides: [0, 0, 7, 1],
-      }],
-      [{ shape: [3, 2, 5, 6], strides: [0, 30, 6, 1] }, {
-        shape: [3, 2, 6, 32],
-        strides: [192, 0, 32, 1],
-      }],
-      [{ shape: [2, 3, 1, 8] }, {
-        shape: [2, 3, 8, 4],
-        strides: [0, 0, 4, 1],
-      }],
-      [{ shape: [2, 4, 17, 16], strides: [3264, 16, 192, 1], offset: 64 }, {
-        shape: [2, 4, 16, 17],
-        strides: [3264, 16, 1, 192],
-      }],
-      [square, transposed(square.shape), square],
-      [{ shape: [2, 50, 40] }, { shape: [2, 40, 33] }, {
-        shape: [2, 50, 33],
-        strides: [0, 0, 1],
-      }],
-      [{ shape: [2, 3, 2, 2, 5, 4], strides: [40, 0, 20, 0, 4, 1] }, {
-        shape: [2, 3, 2, 2, 4, 4],
-        strides: [0, 32, 0, 16, 4, 1],
-      }],
-    ];
-    for (const [left, right, bias] of cases) {
+    for (const [left, right, bias] of batches) {
       const shape = [...left.shape.slice(0, -1), right.shape.at(-1)!];
       const out = operand(backend, { shape });
       await check(backend, {
@@ -257,8 +231,8 @@ for (const { name, ignore } of forms) {
         ["NT", 1, 40, 40, 40],
       ];
       for (const [layout, batch, m, n, k] of cases) {
-        const left = layout === "TN" ? transposed : plain;
-        const right = layout === "NT" ? transposed : plain;
+        const left = layout === "TN" ? transposed : contiguous;
+        const right = layout === "NT" ? transposed : contiguous;
         const shape = [batch, m, n];
         const out = operand(backend, { shape });
         await check(backend, {

@@ -14,8 +14,14 @@ import {
 } from "../../tensor/webgpu/backend.ts";
 import type { GpuOptions } from "../../tensor/webgpu/gpu_options.ts";
 
+const adapters = await listAdapters();
+
 /** Whether there is no adapter, for `Deno.test({ ignore })`. */
-export const gpuMissing: boolean = (await listAdapters()).length === 0;
+export const gpuMissing: boolean = adapters.length === 0;
+
+/** Whether there is no storage in 16 bits. */
+export const halvesMissing: boolean = !adapters[0]?.features
+  .includes("shader-f16");
 
 const backends = new Map<string, Promise<WebgpuBackend>>();
 
