@@ -4,12 +4,14 @@
  * @module
  */
 
+import { preferVulkan } from "../cli/vulkan.ts";
 import { type Device, device, type DeviceName } from "../tensor/mod.ts";
 import { count, type Flags } from "./arguments.ts";
 import { median, type Timing } from "./timing.ts";
 
 /** The device of `--device`, with `--threads` where it has any. */
 export async function openDevice(flags: Flags): Promise<Device> {
+  preferVulkan();
   // An unknown name is refused by the device's own message.
   const name = flags.text.device as DeviceName;
   return await device(name, { threads: count(flags, "threads") });

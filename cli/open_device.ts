@@ -7,6 +7,7 @@
 import type { Device } from "../tensor/mod.ts";
 import { deviceFromEnvironment } from "../train/mod.ts";
 import { UsageError } from "./failure.ts";
+import { preferVulkan } from "./vulkan.ts";
 
 /**
  * Makes the device that options and environment ask for.
@@ -20,6 +21,7 @@ export async function openDevice(
     readonly threads: number | undefined;
   },
 ): Promise<Device> {
+  preferVulkan();
   try {
     return await deviceFromEnvironment({ device, threads });
   } catch (error) {

@@ -7,13 +7,17 @@
 import { assert, assertEquals } from "@std/assert";
 import type { MatmulArguments, View } from "../../tensor/backend.ts";
 import { sizeOf } from "../../tensor/shape.ts";
-import { listAdapters } from "../../tensor/webgpu/adapter.ts";
 import type { WebgpuBackend } from "../../tensor/webgpu/backend.ts";
 import type { MatmulForm } from "../../tensor/webgpu/matmul_plan.ts";
 import { layoutOf, lengthOf, type LooseLayout, placesOf } from "./layouts.ts";
-import { gpuMissing, gpuTensor, gpuValues } from "./webgpu_subject.ts";
+import {
+  adapters,
+  gpuMissing,
+  gpuTensor,
+  gpuValues,
+} from "./webgpu_subject.ts";
 
-const features = (await listAdapters())[0]?.features ?? [];
+const features = adapters[0]?.features ?? [];
 
 /** Forms of the kernel, and whether this machine's adapter can't run them. */
 export const forms: readonly { name: MatmulForm; ignore: boolean }[] = [

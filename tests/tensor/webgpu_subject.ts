@@ -4,17 +4,23 @@
  * @module
  */
 
+import { preferVulkan } from "../../cli/vulkan.ts";
 import type { Backend, View } from "../../tensor/backend.ts";
 import { type Dtype, type TypedArray, typedArray } from "../../tensor/dtype.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/shape.ts";
-import { listAdapters } from "../../tensor/webgpu/adapter.ts";
+import {
+  type AdapterDescription,
+  listAdapters,
+} from "../../tensor/webgpu/adapter.ts";
 import {
   createWebgpuBackend,
   type WebgpuBackend,
 } from "../../tensor/webgpu/backend.ts";
 import type { GpuOptions } from "../../tensor/webgpu/gpu_options.ts";
 
-const adapters = await listAdapters();
+preferVulkan();
+/** All there are. */
+export const adapters: readonly AdapterDescription[] = await listAdapters();
 
 /** Whether there is no adapter, for `Deno.test({ ignore })`. */
 export const gpuMissing: boolean = adapters.length === 0;
