@@ -4,8 +4,11 @@
  * @module
  */
 
-import { type AdapterDescription, listAdapters } from "../tensor/mod.ts";
-import { automaticDevice } from "../tensor/webgpu/mod.ts";
+import {
+  type AdapterDescription,
+  automaticDevice,
+  listAdapters,
+} from "../tensor/mod.ts";
 import { devicesCommand } from "./devices_command.ts";
 import { runCommand } from "./failure.ts";
 import { helpText } from "./help.ts";

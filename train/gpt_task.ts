@@ -150,7 +150,10 @@ export function gptTask(
             precision,
           });
         });
-        pending.push(weightedItem(loss, rows.batch));
+        const value = weightedItem(loss, rows.batch);
+        // A launch that throws meanwhile leaves nobody to hear of its fault.
+        value.catch(() => {});
+        pending.push(value);
         windows += rows.batch;
         if (pending.length === interval) await read();
       }

@@ -274,10 +274,12 @@ function scaleDown<P extends Tree>(
   run: Progression<P>,
   { loss }: StepNumbers,
 ): boolean {
-  const { lossScale, progress: { step } } = run.now;
+  const { lossScale, solving, progress: { step } } = run.now;
   if (lossScale === undefined || !Number.isFinite(loss)) return false;
   const smaller = smallerScale(nextScale(lossScale, step), step);
   if (smaller === undefined) return false;
+  // What solves remember is as infinite, or of steps that weren't taken.
+  solving?.memory?.[Symbol.dispose]();
   run.now = { ...run.now, lossScale: smaller };
   return true;
 }

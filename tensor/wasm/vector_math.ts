@@ -4,9 +4,8 @@
  * Each function emits instructions into a kernel and returns the result. All
  * constants live in locals that are set when the kernel starts, and everything
  * but a few comparisons is made of instructions that V8 can pair into 256-bit
- * ones. Polynomials are minimax fits (Lawson's iteration in f64, coefficients
- * rounded to f32 one after the other); the bounds stated are their
- * approximation errors, to which the rounding of f32 adds 1 to 2 units in the
+ * ones. Polynomials are those of `approximations.ts`; the bounds stated are
+ * their approximation errors, to which the rounding of f32 adds 1 to 2 units in the
  * last place (6e-8 each). Results too small for a normal f32 may become 0.
  *
  * @example
@@ -25,6 +24,7 @@
  * @module
  */
 
+import * as fit from "../approximations.ts";
 import {
   type FunctionBuilder,
   i32,
@@ -37,21 +37,6 @@ import {
 
 /** 1.5 · 2²³: adding it rounds to an integer, which the low bits then hold. */
 const roundingShift = 12582912;
-
-/** ln 2 in two parts; the first has 9 bits, so multiples of it are exact. */
-const ln2High = 0.693359375;
-const ln2Low = -2.12194440e-4;
-
-/** 2eʳ for |r| ≤ ln 2 / 2. */
-const expCoefficients = [
-  2,
-  2,
-  0.9999998807907104,
-  0.3333304524421692,
-  0.08333658427000046,
-  0.016737064346671104,
-  0.002763659693300724,
-];
 
 function add(a: Value, b: Value): Value {
   return simd("f32x4.add", a, b);
@@ -110,9 +95,9 @@ export function exp(f: FunctionBuilder, x: Value): Value {
   const shifted = f.let(f.multiplyAdd(clamped, f.constant(Math.LOG2E), magic));
   const k = f.let(sub(shifted, magic));
   const power = simdShift("i32x4.shl", shifted, i32(23));
-  const high = f.negativeMultiplyAdd(k, f.constant(ln2High), clamped);
-  const r = f.let(f.negativeMultiplyAdd(k, f.constant(ln2Low), high));
-  const series = polynomial(f, r, expCoefficients);
+  const high = f.negativeMultiplyAdd(k, f.constant(fit.ln2High), clamped);
+  const r = f.let(f.negativeMultiplyAdd(k, f.constant(fit.ln2Low), high));
+  const series = polynomial(f, r, fit.twiceExponential);
   return f.let(mul(series, power));
 }
 
@@ -128,16 +113,9 @@ export function expm1(f: FunctionBuilder, x: Value): Value {
   const shifted = f.let(add(scaled, f.constant(roundingShift + 126)));
   const k = f.let(sub(shifted, f.constant(roundingShift + 126)));
   const half = f.let(simdShift("i32x4.shl", shifted, i32(23)));
-  const high = f.negativeMultiplyAdd(k, f.constant(ln2High), clamped);
-  const r = f.let(f.negativeMultiplyAdd(k, f.constant(ln2Low), high));
-  const series = polynomial(f, r, [
-    0.5,
-    0.1666666567325592,
-    0.04166649281978607,
-    0.008333547972142696,
-    0.0013932313304394484,
-    0.00019760052964556962,
-  ]);
+  const high = f.negativeMultiplyAdd(k, f.constant(fit.ln2High), clamped);
+  const r = f.let(f.negativeMultiplyAdd(k, f.constant(fit.ln2Low), high));
+  const series = polynomial(f, r, fit.exponentialRest);
   const square = f.let(mul(r, r));
   const small = f.multiplyAdd(series, square, r);
   const result = f.let(
@@ -169,23 +147,14 @@ function logarithm(
   const exponent = f.let(
     exponentOffset === undefined ? converted : sub(converted, exponentOffset),
   );
-  const series = polynomial(f, z, [
-    0.3333333134651184,
-    -0.2500081956386566,
-    0.2000124156475067,
-    -0.166234090924263,
-    0.14201579988002777,
-    -0.13159610331058502,
-    0.12762217223644257,
-    -0.07636439055204391,
-  ]);
+  const series = polynomial(f, z, fit.logarithmRest);
   const square = f.let(mul(z, z));
   const cube = mul(mul(square, z), series);
   const start = correction === undefined ? cube : add(cube, correction);
-  const lower = f.multiplyAdd(exponent, f.constant(ln2Low), start);
+  const lower = f.multiplyAdd(exponent, f.constant(fit.ln2Low), start);
   const tail = f.negativeMultiplyAdd(square, f.constant(0.5), lower);
   const sum = add(z, tail);
-  return f.let(f.multiplyAdd(exponent, f.constant(ln2High), sum));
+  return f.let(f.multiplyAdd(exponent, f.constant(fit.ln2High), sum));
 }
 
 /** a / b, kept within ±1. */
@@ -257,20 +226,8 @@ export function tanh(f: FunctionBuilder, x: Value): Value {
   const low = simd("f32x4.pmax", x, f.constant(-9));
   const clamped = f.let(simd("f32x4.pmin", low, f.constant(9)));
   const square = f.let(mul(clamped, clamped));
-  const numerator = polynomial(f, square, [
-    0.9999999790314016,
-    0.13379716314927298,
-    0.0034940326475372298,
-    2.058345114340877e-05,
-    1.3319033241987866e-08,
-  ]);
-  const denominator = polynomial(f, square, [
-    1,
-    0.46713031559106194,
-    0.025871065865096247,
-    0.00032830897655075386,
-    7.762002943269945e-07,
-  ]);
+  const numerator = polynomial(f, square, fit.tanhNumerator);
+  const denominator = polynomial(f, square, fit.tanhDenominator);
   return boundedRatio(f, mul(clamped, numerator), denominator);
 }
 
@@ -297,36 +254,10 @@ export function erf(f: FunctionBuilder, x: Value): Value {
   const low = simd("f32x4.pmax", x, f.constant(-3.93));
   const clamped = f.let(simd("f32x4.pmin", low, f.constant(3.93)));
   const square = f.let(mul(clamped, clamped));
-  const numerator = polynomial(f, square, [
-    1.1283791453723953,
-    0.1907831907033655,
-    0.0527902008658571,
-    0.00377958162395044,
-    0.00028480796167818575,
-    2.041975435169147e-06,
-  ]);
-  const denominator = polynomial(f, square, [
-    1,
-    0.5024099202405794,
-    0.11425725726963899,
-    0.014997382143561964,
-    0.0011652059825984485,
-    3.8004089605142293e-05,
-  ]);
+  const numerator = polynomial(f, square, fit.erfNumerator);
+  const denominator = polynomial(f, square, fit.erfDenominator);
   return boundedRatio(f, mul(clamped, numerator), denominator);
 }
-
-/**
- * π/2 in parts of 8 bits and a remainder (Cody & Waite 1980): their products
- * with k < 2¹⁶ are exact, so that |x| ≤ 1e5 keeps full accuracy. Beyond, the
- * error grows with |x|, and from 6e6 on the result is any number in [−1, 1].
- */
-const halfPiParts = [
-  1.5703125,
-  0.000484466552734375,
-  -6.407499313354492e-7,
-  9.92093629470503e-10,
-];
 
 /** sin(x + quarters · π/2), by symmetry from [−π/4, π/4]. */
 function sine(f: FunctionBuilder, x: Value, quarters: number): Value {
@@ -335,23 +266,14 @@ function sine(f: FunctionBuilder, x: Value, quarters: number): Value {
   const shifted = f.let(add(scaled, f.constant(roundingShift)));
   const k = f.let(sub(shifted, f.constant(roundingShift)));
   let reduced = given;
-  for (const part of halfPiParts) {
+  for (const part of fit.halfPiParts) {
     reduced = f.let(f.negativeMultiplyAdd(k, f.constant(part), reduced));
   }
   const low = simd("f32x4.pmax", reduced, f.constant(-1));
   const r = f.let(simd("f32x4.pmin", low, f.constant(1)));
   const square = f.let(mul(r, r));
-  const odd = polynomial(f, square, [
-    -0.1666666716337204,
-    0.008333379402756691,
-    -0.00019853074627462775,
-    2.8327656309556914e-06,
-  ]);
-  const even = polynomial(f, square, [
-    0.04166664555668831,
-    -0.0013887310633435845,
-    2.4432563805021346e-05,
-  ]);
+  const odd = polynomial(f, square, fit.sineRest);
+  const even = polynomial(f, square, fit.cosineRest);
   const sinOfR = f.multiplyAdd(mul(odd, square), r, r);
   const half = f.negativeMultiplyAdd(square, f.constant(0.5), f.constant(1));
   const cosOfR = f.multiplyAdd(mul(even, square), square, half);
@@ -479,15 +401,7 @@ export function pow(f: FunctionBuilder, x: Value, y: Value): Value {
     f.let(shuffle(parts[0], parts[1], [0, 1, 4, 5]));
   const r = join(rest);
   const k = join(whole);
-  const series = polynomial(f, r, [
-    1,
-    0.6931471824645996,
-    0.24022647738456726,
-    0.05550359934568405,
-    0.009618505835533142,
-    0.0013390806270763278,
-    0.0001532646274426952,
-  ]);
+  const series = polynomial(f, r, fit.powerOfTwo);
   // 2ᵏ in two factors, as k reaches 128 where the result is still finite.
   const clamp = simd("f32x4.pmax", k, f.constant(-252));
   const bounded = f.let(simd("f32x4.pmin", clamp, f.constant(254)));

@@ -23,8 +23,8 @@ export interface WebgpuBackend extends Backend {
 /**
  * Makes the backend that runs kernels on the GPU that the platform prefers.
  *
- * Kernels are recorded and run later: faults, and indices that are out of
- * range, show up in the next `read` or `finished`. Memory that nobody wrote has
+ * Kernels are recorded and run later: faults show up in the next launch, `read`
+ * or `finished`, indices that are out of range in the next `read`. Memory that nobody wrote has
  * undefined contents. Real numbers are f32.
  *
  * @throws {DeviceError} Of kind `missing`, if there is no adapter.

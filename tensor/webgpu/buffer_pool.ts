@@ -107,6 +107,7 @@ export class BufferPool {
 
   #create(capacity: number, origin: string): Block {
     const { device, fail } = this.#owner;
+    const before = this.#bytes;
     device.pushErrorScope("out-of-memory");
     const handle = device.createBuffer({
       label: origin,
@@ -119,7 +120,7 @@ export class BufferPool {
         new DeviceError(
           "memory",
           `${origin}: the device has no ${capacity} bytes left beside the ` +
-            `${this.#bytes} in use; use smaller batches or models`,
+            `${before} in use; use smaller batches or models`,
           origin,
         ),
       );

@@ -1,8 +1,8 @@
 /**
  * The bodies of the elementary functions in WGSL, see `scalar_functions.ts`.
  *
- * The polynomials are those of the wasm device (minimax fits, see
- * `tensor/wasm/vector_math.ts`), so the devices agree to rounding.
+ * The polynomials are those of the wasm device, so the devices agree to
+ * rounding.
  *
  * WGSL lets compilers reassociate sums, assume that no number is NaN and turn
  * `a < b ? a : b` into a `min` that drops it. Hence no sum here relies on its
@@ -12,6 +12,8 @@
  *
  * @module
  */
+
+import * as fit from "../approximations.ts";
 
 /** A finite number, rounded to f32, as WGSL text. */
 export function floatLiteral(value: number): string {
@@ -27,9 +29,8 @@ function polynomial(x: string, coefficients: readonly number[]): string {
   );
 }
 
-/** ln 2 in two parts; the first has 9 bits, so multiples of it are exact. */
-const ln2High = floatLiteral(0.693359375);
-const ln2Low = floatLiteral(-2.12194440e-4);
+const ln2High = floatLiteral(fit.ln2High);
+const ln2Low = floatLiteral(fit.ln2Low);
 
 /** k = round(x / ln 2) and x − k ln 2, exact to rounding. */
 const exponentialParts = `
@@ -53,25 +54,12 @@ function boundedRatio(
 
 /** sin(x + quarters · π/2), by symmetry from [−π/4, π/4]. */
 function sine(quarters: number): string {
-  // π/2 in parts of 8 bits and a remainder (Cody & Waite 1980): products with
-  // k < 2¹⁶ are exact, so |x| ≤ 1e5 keeps full accuracy.
-  const reduced = [
-    1.5703125,
-    0.000484466552734375,
-    -6.407499313354492e-7,
-    9.92093629470503e-10,
-  ].reduce((left, part) => `(${left} - k * ${floatLiteral(part)})`, "x");
-  const odd = polynomial("square", [
-    -0.1666666716337204,
-    0.008333379402756691,
-    -0.00019853074627462775,
-    2.8327656309556914e-06,
-  ]);
-  const even = polynomial("square", [
-    0.04166664555668831,
-    -0.0013887310633435845,
-    2.4432563805021346e-05,
-  ]);
+  const reduced = fit.halfPiParts.reduce(
+    (left, part) => `(${left} - k * ${floatLiteral(part)})`,
+    "x",
+  );
+  const odd = polynomial("square", fit.sineRest);
+  const even = polynomial("square", fit.cosineRest);
   return `
   let k = round(x * ${floatLiteral(2 / Math.PI)});
   let near = ${reduced};
@@ -127,49 +115,19 @@ export const functionTemplates = {
    * below 2⁻¹²⁵ become 0.
    */
   accurate_exp: `(x: F) -> F {${exponentialParts}
-  let series = ${
-    polynomial("r", [
-      2,
-      2,
-      0.9999998807907104,
-      0.3333304524421692,
-      0.08333658427000046,
-      0.016737064346671104,
-      0.002763659693300724,
-    ])
-  };
+  let series = ${polynomial("r", fit.twiceExponential)};
   return select(series * half_power, F(0.0), x < F(-87.5));
 }`,
   /** eˣ − 1 = 2ᵏ (eʳ − 1) + 2ᵏ − 1, at half size so that 2ᵏ stays finite. */
   accurate_expm1: `(x: F) -> F {${exponentialParts}
-  let series = ${
-    polynomial("r", [
-      0.5,
-      0.1666666567325592,
-      0.04166649281978607,
-      0.008333547972142696,
-      0.0013932313304394484,
-      0.00019760052964556962,
-    ])
-  };
+  let series = ${polynomial("r", fit.exponentialRest)};
   let small = series * (r * r) + r;
   let result = 2.0 * (small * half_power + (half_power - 0.5));
   return select(result, F(-1.0), x < F(-30.0));
 }`,
   /** exponent · ln 2 + log(1 + z) for 1 + z in [√½, √2). */
   logarithm: `(z: F, exponent: F) -> F {
-  let series = ${
-    polynomial("z", [
-      0.3333333134651184,
-      -0.2500081956386566,
-      0.2000124156475067,
-      -0.166234090924263,
-      0.14201579988002777,
-      -0.13159610331058502,
-      0.12762217223644257,
-      -0.07636439055204391,
-    ])
-  };
+  let series = ${polynomial("z", fit.logarithmRest)};
   let square = z * z;
   let lower = exponent * ${ln2Low} + square * z * series;
   return exponent * ${ln2High} + (z + (lower - square * 0.5));
@@ -210,38 +168,12 @@ export const functionTemplates = {
 }`,
   /** tanh x = x P(x²) / Q(x²) for |x| ≤ 9, where it rounds to ±1. */
   accurate_tanh: `(x: F) -> F {${
-    boundedRatio(9, [
-      0.9999999790314016,
-      0.13379716314927298,
-      0.0034940326475372298,
-      2.058345114340877e-05,
-      1.3319033241987866e-08,
-    ], [
-      1,
-      0.46713031559106194,
-      0.025871065865096247,
-      0.00032830897655075386,
-      7.762002943269945e-07,
-    ])
+    boundedRatio(9, fit.tanhNumerator, fit.tanhDenominator)
   }
 }`,
   /** erf x = x P(x²) / Q(x²) for |x| ≤ 3.93, where it rounds to ±1. */
   accurate_erf: `(x: F) -> F {${
-    boundedRatio(3.93, [
-      1.1283791453723953,
-      0.1907831907033655,
-      0.0527902008658571,
-      0.00377958162395044,
-      0.00028480796167818575,
-      2.041975435169147e-06,
-    ], [
-      1,
-      0.5024099202405794,
-      0.11425725726963899,
-      0.014997382143561964,
-      0.0011652059825984485,
-      3.8004089605142293e-05,
-    ])
+    boundedRatio(3.93, fit.erfNumerator, fit.erfDenominator)
   }
 }`,
   /** 1 / (1 + e⁻ˣ) */
@@ -312,17 +244,7 @@ export const functionTemplates = {
   let rest = (exponent - y_high) * parts[0] + exponent * parts[1];
   let z = round(product + rest);
   let r = select((product - z) + rest, F(0.0), abs(z) > F(200.0));
-  let series = ${
-    polynomial("r", [
-      1,
-      0.6931471824645996,
-      0.24022647738456726,
-      0.05550359934568405,
-      0.009618505835533142,
-      0.0013390806270763278,
-      0.0001532646274426952,
-    ])
-  };
+  let series = ${polynomial("r", fit.powerOfTwo)};
   // Two factors, as k reaches 128 where the result is still finite.
   let k = clamp(z, F(-252.0), F(254.0));
   let half = floor(k * 0.5);

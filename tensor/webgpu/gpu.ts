@@ -16,6 +16,7 @@ import {
 import { type BindingLayout, Bindings } from "./bindings.ts";
 import { type Block, BufferPool, type PooledBuffer } from "./buffer_pool.ts";
 import type { GpuOptions } from "./gpu_options.ts";
+import { asDeviceError } from "./platform_error.ts";
 import { Readback } from "./readback.ts";
 import { Recorder } from "./recorder.ts";
 import { subgroupDirective } from "./subgroups.ts";
@@ -131,8 +132,7 @@ export class Gpu {
       this.fail(
         new DeviceError(
           "lost",
-          `device "webgpu": the GPU was lost (${reason}: ${message}); go on ` +
-            `from the last checkpoint, on this device or on "wasm"`,
+          `device "webgpu": the GPU was lost (${reason}: ${message})`,
         ),
       );
     });
@@ -157,7 +157,7 @@ export class Gpu {
     this.#fault ??= error;
   }
 
-  /** @throws What went wrong before. */
+  /** Throws the first fault that was noted, if there is one. */
   check(): void {
     if (this.#fault !== undefined) throw this.#fault;
   }
@@ -239,6 +239,8 @@ export class Gpu {
   #watch(describe: DescribeIndex): number {
     const launch = this.#nextIndexedLaunch++;
     this.#indexedLaunches.set(launch, describe);
+    // A program that never reads would collect them for ever.
+    this.#indexedLaunches.delete(launch - mostIndexedLaunches);
     return launch;
   }
 
@@ -355,25 +357,11 @@ export class Gpu {
   }
 }
 
+/** Launches whose bad indices can still be told, if nothing is read. */
+const mostIndexedLaunches = 2 ** 16;
+
 /** Milliseconds in which a lost device says so. */
 const patience = 100;
-
-function asDeviceError(error: unknown): DeviceError {
-  if (error instanceof DeviceError) return error;
-  const message = error instanceof Error || error instanceof GPUError
-    ? error.message
-    : String(error);
-  return error instanceof GPUOutOfMemoryError
-    ? new DeviceError(
-      "memory",
-      `device "webgpu": the device is out of memory (${message}); use smaller ` +
-        `batches or models`,
-    )
-    : new DeviceError(
-      "validation",
-      `device "webgpu": the platform refused a command: ${message}`,
-    );
-}
 
 /**
  * Opens the adapter that the platform prefers.
@@ -388,6 +376,8 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     requiredLimits: Object.fromEntries(
       adapterLimits.map((limit) => [limit, adapter.limits[limit]]),
     ),
+  }).catch((error) => {
+    throw asDeviceError(error);
   });
   return new Gpu(
     device,

@@ -9,7 +9,7 @@ import { aligned4 } from "./view_memory.ts";
 import type { Gpu } from "./gpu.ts";
 import { words } from "./items.ts";
 import { layerNormGradients } from "./layer_norm_gradients.ts";
-import { inWindows } from "./row_parts.ts";
+import { inWindows } from "./windows.ts";
 import {
   columnLoop,
   columnSums,

@@ -10,7 +10,7 @@ import type { View } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { forItems, itemWorkgroups, words } from "./items.ts";
 import { kernelForm } from "./kernel_form.ts";
-import { inWindows } from "./row_parts.ts";
+import { inWindows } from "./windows.ts";
 import { type RowLanes, rowLanes } from "./row_team.ts";
 import { scratch } from "./scratch.ts";
 import type { Shader, ShaderOperand } from "./shader.ts";

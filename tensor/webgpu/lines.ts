@@ -10,7 +10,7 @@ import { sizeOf } from "../shape.ts";
 import type { Gpu } from "./gpu.ts";
 import { words } from "./items.ts";
 import { kernelForm } from "./kernel_form.ts";
-import { inWindows } from "./row_parts.ts";
+import { inWindows } from "./windows.ts";
 import type { ShaderParameter } from "./shader.ts";
 import { slice } from "./windows.ts";
 

@@ -6,9 +6,8 @@
  */
 
 import type { MatmulArguments, View } from "../backend.ts";
-import type { PooledBuffer } from "./buffer_pool.ts";
 import type { Gpu } from "./gpu.ts";
-import { gpuBytesPerElement, touchedRange } from "./view_memory.ts";
+import { longestAxis, viewsTooWide } from "./windows.ts";
 
 /**
  * A batch of products. The operands have one shape, the joint axes `[…batch,
@@ -209,30 +208,6 @@ export function axisToSplit(
   gpu: Gpu,
   problem: MatmulProblem,
 ): number | undefined {
-  const limit = gpu.limits.maxStorageBufferBindingSize;
-  const operands = operandsOf(problem);
-  if (operands.every(({ buffer }) => capacityOf(buffer) <= limit)) {
-    return undefined;
-  }
-  let [widest, reach] = [undefined as number | undefined, 0];
-  for (const { buffer, dtype } of operands) {
-    if (capacityOf(buffer) <= limit) continue;
-    const sharing = operands.filter((view) => view.buffer === buffer);
-    const ranges = sharing.map(touchedRange);
-    const from = Math.min(...ranges.map(([from]) => from));
-    const to = Math.max(...ranges.map(([, to]) => to));
-    // The window begins at a multiple of 256 bytes.
-    if ((to - from) * gpuBytesPerElement[dtype] + 512 <= limit) continue;
-    for (const { strides } of sharing) {
-      problem.extents.forEach((extent, axis) => {
-        const spans = (extent - 1) * Math.abs(strides[axis]);
-        if (spans > reach) [widest, reach] = [axis, spans];
-      });
-    }
-  }
-  return widest;
-}
-
-function capacityOf(buffer: View["buffer"]): number {
-  return (buffer as PooledBuffer).block.capacity;
+  const axis = longestAxis(viewsTooWide(gpu, operandsOf(problem)));
+  return axis < 0 ? undefined : axis;
 }

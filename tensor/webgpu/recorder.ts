@@ -95,7 +95,10 @@ export class Recorder {
 
   /** Sends what is recorded, if anything is. */
   submit(): void {
-    if (this.#encoder === undefined) return;
+    if (this.#encoder === undefined) {
+      this.#usedWords = 0; // of launches that failed
+      return;
+    }
     this.#endPass();
     if (this.#usedWords > 0) {
       // After the commands submitted before, which read the old numbers.

@@ -9,6 +9,7 @@ import type { ReduceKind, View } from "../backend.ts";
 import { contiguousStrides, sizeOf } from "../shape.ts";
 import { collapse, type Layout } from "../layout.ts";
 import type { Gpu } from "./gpu.ts";
+import { kernelForm } from "./kernel_form.ts";
 import { type Walk, walkOf, walks } from "./lanes.ts";
 import type { CachedProgram } from "./program_cache.ts";
 import type { ReduceForm } from "./reduce_shader.ts";
@@ -110,10 +111,9 @@ function sharingOf(
   items: number,
   units: number,
 ): Sharing {
-  const form = gpu.options.reduce ?? (gpu.software ? "registers" : "tiled");
   const chunks = (wanted: number, leastUnits: number): number =>
     Math.max(1, Math.min(Math.ceil(wanted), Math.floor(units / leastUnits)));
-  if (form === "registers") {
+  if (kernelForm(gpu, "reduce") === "registers") {
     return {
       items: registerThreads,
       parts: 1,

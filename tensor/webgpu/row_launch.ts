@@ -7,7 +7,8 @@
 import type { View } from "../backend.ts";
 import type { DescribeIndex, Gpu } from "./gpu.ts";
 import { type RowKernel, rowShader, type RowStep } from "./row_kernel.ts";
-import { inWindows, rowParts } from "./row_parts.ts";
+import { rowParts } from "./row_parts.ts";
+import { inWindows } from "./windows.ts";
 import {
   rowLanes,
   type RowTeam,

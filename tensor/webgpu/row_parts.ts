@@ -1,13 +1,11 @@
 /**
- * Which rows are launched together, and how long ones are cut into parts.
+ * How long rows are cut into parts.
  *
  * @module
  */
 
-import type { View } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { kernelForm } from "./kernel_form.ts";
-import { windowsFit } from "./windows.ts";
 
 /** Teams that keep an adapter busy, and the columns that are worth a team. */
 const enough = {
@@ -37,27 +35,4 @@ export function rowParts(
   if (count <= 1) return { count: 1, columns };
   const each = Math.ceil(columns / count / 4) * 4;
   return { count: Math.ceil(columns / each), columns: each };
-}
-
-/**
- * Runs on all of `count` rows at once, or on halves of them, halves of halves
- * and so on, where the views of all would be too large to bind.
- */
-export function inWindows(
-  gpu: Gpu,
-  count: number,
-  viewsOf: (from: number, to: number) => readonly View[],
-  run: (from: number, to: number, views: readonly View[]) => void,
-): void {
-  const halve = (from: number, to: number): void => {
-    const views = viewsOf(from, to);
-    if (to - from <= 1 || windowsFit(gpu, views)) {
-      run(from, to, views);
-      return;
-    }
-    const middle = Math.ceil((from + to) / 2);
-    halve(from, middle);
-    halve(middle, to);
-  };
-  if (count > 0) halve(0, count);
 }

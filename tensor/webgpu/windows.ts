@@ -5,7 +5,7 @@
  */
 
 import type { View } from "../backend.ts";
-import type { PooledBuffer } from "./buffer_pool.ts";
+import type { Block, PooledBuffer } from "./buffer_pool.ts";
 import type { Gpu } from "./gpu.ts";
 import { gpuBytesPerElement, touchedRange } from "./view_memory.ts";
 
@@ -17,19 +17,32 @@ export function windowsFit(gpu: Gpu, views: readonly View[]): boolean {
   const limit = gpu.limits.maxStorageBufferBindingSize;
   for (const { buffer } of views) {
     const { block } = buffer as PooledBuffer;
-    if (block.capacity <= limit) continue;
-    let [first, end, bytes] = [Infinity, 0, 0];
-    for (const view of views) {
-      if ((view.buffer as PooledBuffer).block !== block) continue;
-      const [from, to] = touchedRange(view);
-      first = Math.min(first, from);
-      end = Math.max(end, to);
-      bytes = gpuBytesPerElement[view.dtype];
-    }
-    // A window begins at a multiple of 256 bytes.
-    if ((end - first) * bytes + 512 > limit) return false;
+    if (block.capacity > limit && !fits(block, views, limit)) return false;
   }
   return true;
+}
+
+/** The views of those buffers that a launch on all these views can't bind. */
+export function viewsTooWide(gpu: Gpu, views: readonly View[]): View[] {
+  const limit = gpu.limits.maxStorageBufferBindingSize;
+  return views.filter(({ buffer }) => {
+    const { block } = buffer as PooledBuffer;
+    return block.capacity > limit && !fits(block, views, limit);
+  });
+}
+
+/** Whether what the views touch of a block can be bound. */
+function fits(block: Block, views: readonly View[], limit: number): boolean {
+  let [first, end, bytes] = [Infinity, 0, 0];
+  for (const view of views) {
+    if ((view.buffer as PooledBuffer).block !== block) continue;
+    const [from, to] = touchedRange(view);
+    first = Math.min(first, from);
+    end = Math.max(end, to);
+    bytes = gpuBytesPerElement[view.dtype];
+  }
+  // A window begins at a multiple of 256 bytes.
+  return (end - first) * bytes + 512 <= limit;
 }
 
 /** The positions `from` … `to` − 1 of one axis of a view. */
@@ -87,4 +100,27 @@ export function launchInParts(
   for (const [from, to] of [[0, middle], [middle, extent]]) {
     launchInParts(gpu, views.map((x) => slice(x, axis, from, to)), launch);
   }
+}
+
+/**
+ * Runs on all of `count` rows at once, or on halves of them, halves of halves
+ * and so on, where the views of all would be too large to bind.
+ */
+export function inWindows(
+  gpu: Gpu,
+  count: number,
+  viewsOf: (from: number, to: number) => readonly View[],
+  run: (from: number, to: number, views: readonly View[]) => void,
+): void {
+  const halve = (from: number, to: number): void => {
+    const views = viewsOf(from, to);
+    if (to - from <= 1 || windowsFit(gpu, views)) {
+      run(from, to, views);
+      return;
+    }
+    const middle = Math.ceil((from + to) / 2);
+    halve(from, middle);
+    halve(middle, to);
+  };
+  if (count > 0) halve(0, count);
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { vjp } from "../../autograd/mod.ts";
 import * as t from "../../tensor/mod.ts";
+import { halfBits, halfValue } from "../../tensor/webgpu/host_values.ts";
 import { gpuMissing } from "./webgpu_subject.ts";
 
 /** Half an ulp of 16-bit numbers, relative. */
@@ -102,3 +103,27 @@ for (const [name, operation] of Object.entries(operations)) {
     },
   });
 }
+
+Deno.test("webgpu: 16-bit numbers are rounded to nearest, halves to even", () => {
+  for (let bits = 0; bits < 0x10000; bits++) {
+    const value = halfValue(bits);
+    if (Number.isNaN(value)) assert(Number.isNaN(halfValue(halfBits(value))));
+    else assertEquals(halfBits(value), bits);
+  }
+  // Between two neighbours, and on the way to infinity.
+  const cases: [number, number][] = [
+    [1 + 2 ** -11, 1],
+    [1 + 3 * 2 ** -11, 1 + 2 ** -9],
+    [1 + 2 ** -11 + 2 ** -20, 1 + 2 ** -10],
+    [65519, 65504],
+    [65520, Infinity],
+    [-1e9, -Infinity],
+    [2 ** -25, 0],
+    [3 * 2 ** -26, 2 ** -24],
+    [2 ** -24 * 1.5, 2 ** -23],
+    [2 ** -14 - 2 ** -26, 2 ** -14],
+  ];
+  for (const [value, rounded] of cases) {
+    assertEquals(halfValue(halfBits(value)), rounded, `${value}`);
+  }
+});

@@ -124,7 +124,31 @@ const runs: Record<
     ]);
     return found;
   },
+  "multigrid whose loss gets a smaller scale": async (on, readInterval) => {
+    const control = solver(1, { interval: 7 }, { guess: "previous" });
+    const found = await outcome(on, () => steepFrom(3), {
+      ...controlled(5, control),
+      clipNorm: 1,
+      lossScale: 2 ** 14,
+      readInterval,
+    });
+    const scales = found.events.flatMap((event) =>
+      event.type === "step" ? [event.lossScale!] : []
+    );
+    assert(scales[2] === 2 ** 14 && scales[3] < 2 ** 14);
+    return found;
+  },
 };
+
+/** A network whose loss is 2⁵⁰ times as large from a batch on. */
+function steepFrom(first: number): ReturnType<typeof blownUpGpt> {
+  const task = blownUpGpt(() => 1);
+  return {
+    ...task,
+    loss: (parameters, batch, solver) =>
+      mul(task.loss(parameters, batch, solver), batch < first ? 1 : 2 ** 50),
+  };
+}
 
 /** A network that multigrid gets wrong in one batch. */
 function wrongOnce(wrong: number): ReturnType<typeof blownUpGpt> {

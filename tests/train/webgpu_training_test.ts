@@ -31,7 +31,10 @@ import {
   type TrainingTask,
   type TrainOptions,
 } from "../../train/mod.ts";
-import { gpuMissing as ignore } from "../tensor/webgpu_subject.ts";
+import {
+  gpuMissing as ignore,
+  halvesMissing,
+} from "../tensor/webgpu_subject.ts";
 import { blownUpGpt } from "./blown_up_gpt.ts";
 import {
   assertSame,
@@ -166,10 +169,9 @@ for (const execution of ["sequential", "stacked"] as Execution[]) {
 
 Deno.test({
   name: "training on webgpu: f16 with a scaled loss is f32, but for rounding",
-  ignore,
+  ignore: halvesMissing,
   fn: () =>
-    on(gpu(), async ({ halves }) => {
-      if (!halves) return;
+    on(gpu(), async () => {
       const options = tinyOptions(50, { evaluationInterval: 50 });
       const whole = await outcome(tinyGpt(), options);
       const half = await outcome(tinyGpt(3, "f16"), {
