@@ -20,7 +20,7 @@ import { trainAndTell } from "./training_session.ts";
 const permissions: readonly string[] = [
   "--allow-read",
   "--allow-write",
-  "--allow-env=LAYERBRAID_DEVICE,LAYERBRAID_THREADS,INIT_CWD",
+  "--allow-env=LAYERBRAID_DEVICE,LAYERBRAID_THREADS,DENO_WEBGPU_BACKEND,INIT_CWD",
   "--allow-run",
 ];
 

@@ -15,6 +15,10 @@ const variable = "DENO_WEBGPU_BACKEND";
  * Before the first use of WebGPU.
  */
 export function preferVulkan(): void {
-  if (Deno.build.os !== "linux" || Deno.env.get(variable)) return;
+  if (Deno.build.os !== "linux") return;
+  // A program that may not touch the environment gets on without.
+  const permission = { name: "env", variable } as const;
+  if (Deno.permissions.querySync(permission).state !== "granted") return;
+  if (Deno.env.get(variable)) return;
   Deno.env.set(variable, "vulkan");
 }

@@ -276,10 +276,11 @@ export interface Backend extends Kernels {
    * Memory of at least `bytes`, with undefined contents.
    *
    * @param origin The operation that it is for, for messages.
+   * @param shape Of the tensor that it is for, for messages.
    * @throws {RangeError} If there is none left.
    * @throws {DeviceError} If the device has no buffers of that size.
    */
-  allocate(bytes: number, origin?: string): DeviceBuffer;
+  allocate(bytes: number, origin?: string, shape?: Shape): DeviceBuffer;
   /** Gives memory back. */
   free(buffer: DeviceBuffer): void;
   /**

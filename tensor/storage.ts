@@ -5,6 +5,7 @@
  */
 
 import type { Dtype, TypedArray } from "./dtype.ts";
+import { type Shape, sizeOf } from "./shape.ts";
 import type { Backend, DeviceBuffer, DeviceStats } from "./backend.ts";
 
 /** Live and peak memory of one backend. */
@@ -95,20 +96,20 @@ export class Storage {
   constructor(
     owner: StorageOwner,
     dtype: Dtype,
-    length: number,
+    shape: Shape,
     origin: string,
     site: string | undefined,
   ) {
     this.owner = owner;
-    this.bytes = length * owner.backend.bytesPerElement[dtype];
+    this.bytes = sizeOf(shape) * owner.backend.bytesPerElement[dtype];
     this.origin = origin;
     this.site = site;
-    this.#allocate();
+    this.#allocate(shape);
   }
 
-  #allocate(): DeviceBuffer {
+  #allocate(shape?: Shape): DeviceBuffer {
     this.#buffer = this.owner.account.explain(() =>
-      this.owner.backend.allocate(this.bytes, this.origin)
+      this.owner.backend.allocate(this.bytes, this.origin, shape)
     );
     this.owner.account.add(this, this.bytes);
     return this.#buffer;

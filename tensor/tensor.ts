@@ -319,7 +319,7 @@ export function empty(
   const storage = new Storage(
     device,
     dtype,
-    sizeOf(shape),
+    shape,
     origin,
     device.debug ? callSite() : undefined,
   );

@@ -101,8 +101,14 @@ async function costsByDifferences<P extends Tree>(
     Math.max(0, time) / steps;
   const forward = share(times.ahead - times.loss, forwardSteps - layers);
   const stateVjp = share(times.back - times.serial, backwardSteps - layers);
-  const rest = 3 * Math.max(0, times.loss - layers * forward);
-  const fullVjp = share(times.serial - layers * forward - rest, layers);
+  // A product with the parameters' gradients is at least the state's alone;
+  // beside other work, differences of small times can say otherwise.
+  const most = Math.max(0, times.serial - layers * (forward + stateVjp));
+  const rest = Math.min(3 * Math.max(0, times.loss - layers * forward), most);
+  const fullVjp = Math.max(
+    stateVjp,
+    share(times.serial - layers * forward - rest, layers),
+  );
   return {
     costs: { forward, stateVjp, fullVjp, communication: 0, rest },
     serial: times.serial,

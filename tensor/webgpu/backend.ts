@@ -23,8 +23,8 @@ export interface WebgpuBackend extends Backend {
 /**
  * Makes the backend that runs kernels on the GPU that the platform prefers.
  *
- * Kernels are recorded and run later: faults show up in the next launch, `read`
- * or `finished`, indices that are out of range in the next `read`. Memory that nobody wrote has
+ * Kernels are recorded and run later: faults, and indices that are out of
+ * range, show up in the next `read` or `finished`. Memory that nobody wrote has
  * undefined contents. Real numbers are f32.
  *
  * @throws {DeviceError} Of kind `missing`, if there is no adapter.
@@ -50,9 +50,9 @@ export async function createWebgpuBackend(
     threads: 1,
     mode: gpu.adapter.name,
     limitBytes: Infinity,
-    allocate: (bytes, origin) => {
+    allocate: (bytes, origin, shape) => {
       gpu.check();
-      return gpu.pool.allocate(bytes, origin);
+      return gpu.pool.allocate(bytes, origin, shape);
     },
     free: (buffer) => gpu.pool.free(buffer as PooledBuffer),
     write: (buffer, values, offset, dtype = storedDtype(dtypeOf(values))) => {

@@ -6,6 +6,7 @@
 
 import type { DeviceBuffer } from "../backend.ts";
 import { DeviceError } from "../device_error.ts";
+import { formatShape, type Shape } from "../shape.ts";
 
 /** A buffer of the GPU, which serves one tensor after another. */
 export interface Block {
@@ -79,15 +80,17 @@ export class BufferPool {
    *
    * @throws {DeviceError} Of kind `limit`, if the device has none of that size.
    */
-  allocate(bytes: number, origin = "allocate"): PooledBuffer {
+  allocate(bytes: number, origin = "allocate", shape?: Shape): PooledBuffer {
     const { maxBufferSize } = this.#owner;
     const exact = Math.max(4, Math.ceil(bytes / 4) * 4);
     if (exact > maxBufferSize) {
       throw new DeviceError(
         "limit",
-        `${origin}: a tensor of ${bytes} bytes is larger than the largest ` +
-          `buffer of this adapter, ${maxBufferSize} bytes; split the tensor, or ` +
-          `choose the device "wasm"`,
+        `${origin}: a tensor of ${
+          shape ? `shape ${formatShape(shape)}, ` : ""
+        }` +
+          `${bytes} bytes, is larger than the largest buffer of this adapter, ` +
+          `${maxBufferSize} bytes; take a smaller model or batch, or another device`,
         origin,
       );
     }

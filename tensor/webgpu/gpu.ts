@@ -71,6 +71,11 @@ export class Gpu {
   readonly halves: boolean;
   /** Limits in force. */
   readonly limits: AdapterDescription["limits"];
+  /**
+   * Turns that the loops of one invocation may take, all added up: llvmpipe
+   * leaves every loop after 65,535, without a word.
+   */
+  readonly mostTurns: number;
   /** Memory. */
   readonly pool: BufferPool;
   /** Commands. */
@@ -109,6 +114,7 @@ export class Gpu {
         options.bindingLimit ?? Infinity,
       ),
     };
+    this.mostTurns = adapter.software ? 60_000 : Infinity;
     this.recorder = new Recorder(device);
     this.#readback = new Readback(device, this.recorder);
     this.pool = new BufferPool({
@@ -341,9 +347,18 @@ export class Gpu {
     throw describe(position, value | 0);
   }
 
-  /** Resolves when all that is recorded has run. */
+  /**
+   * Resolves when all that is recorded has run.
+   *
+   * @throws What went wrong until then.
+   */
   async finished(): Promise<void> {
     this.check();
+    if (this.#indexedLaunches.size > 0) {
+      // Whoever reads next may have nothing to do with a bad index.
+      await this.read(this.#badIndex, 0, 16);
+      return;
+    }
     this.recorder.submit();
     await this.device.queue.onSubmittedWorkDone();
     this.check();

@@ -268,9 +268,11 @@ Deno.test({
   fn: async () => {
     const backend = await webgpuBackend();
     const error = assertThrows(
-      () => backend.allocate(2 ** 45, "zeros"),
+      () => backend.allocate(2 ** 45, "zeros", [2 ** 22, 2 ** 21]),
       DeviceError,
-      `zeros: a tensor of ${2 ** 45} bytes is larger than the largest buffer`,
+      `zeros: a tensor of shape [4194304, 2097152], ${
+        2 ** 45
+      } bytes, is larger`,
     );
     assertEquals([error.kind, error.operation], ["limit", "zeros"]);
     assertEquals([
@@ -401,5 +403,24 @@ Deno.test({
       backend.gpu.limits.maxStorageBufferBindingSize,
       first.limits.maxStorageBufferBindingSize,
     );
+  },
+});
+
+Deno.test({
+  name: "webgpu: finished tells of a bad index, and the next read doesn't",
+  ignore: gpuMissing,
+  fn: async () => {
+    const backend = await webgpuBackend();
+    const x = gpuTensor(backend, "f32", [1, 3, 1], [1, 2, 3]);
+    const index = gpuTensor(backend, "i32", [2], [0, 7]);
+    const out = gpuTensor(backend, "f32", [1, 2, 1]);
+    backend.take(x, index, out);
+    await assertRejects(
+      () => backend.finished(),
+      RangeError,
+      "take: index 7 at position 1 is outside 0 … 2",
+    );
+    assertEquals([...await gpuValues(backend, x)], [1, 2, 3]);
+    await backend.finished();
   },
 });
