@@ -10,6 +10,7 @@ import { formatShape, type Shape } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { broadcastView } from "./elementwise.ts";
 import { contiguous, lastAxisContiguous, reshape } from "./movement.ts";
+import { assertMask, assertReal } from "./operands.ts";
 
 /** What shapes the scores; keep and bias follow query, key and value. */
 export interface AttentionAttributes {
@@ -117,6 +118,8 @@ export interface AttentionOptions {
  * are never stored. A query that may attend nothing yields 0.
  *
  * @throws {RangeError} If shapes don't fit.
+ * @throws {TypeError} If keep isn't bool, or another operand holds no real
+ *   numbers.
  */
 export function attention(
   query: Tensor,
@@ -124,6 +127,11 @@ export function attention(
   value: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
+  assertReal("attention", query);
+  assertReal("attention", key);
+  assertReal("attention", value);
+  assertReal("attention", options.bias);
+  assertMask("attention", options.keep);
   const [b, h, t, d] = query.shape;
   const s = key.shape[2];
   const fits = query.rank === 4 && key.rank === 4 && value.rank === 4 &&
@@ -241,12 +249,17 @@ export const packedAttentionBackwardOperation: Operation<
  * and written in place. Leading axes are batch axes.
  *
  * @throws {RangeError} If the width isn't a multiple of 3 · heads.
+ * @throws {TypeError} If keep isn't bool, or another operand holds no real
+ *   numbers.
  */
 export function selfAttention(
   packed: Tensor,
   heads: number,
   options: AttentionOptions = {},
 ): Tensor {
+  assertReal("selfAttention", packed);
+  assertReal("selfAttention", options.bias);
+  assertMask("selfAttention", options.keep);
   const [t, width] = packed.shape.slice(-2);
   if (packed.rank < 3 || width % (3 * heads) !== 0) {
     throw new RangeError(

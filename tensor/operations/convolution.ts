@@ -8,6 +8,7 @@ import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { matmul } from "./matmul.ts";
 import { pad, reshape, transpose, windows } from "./movement.ts";
+import { assertReal } from "./operands.ts";
 
 /** Options of `conv2d`. */
 export interface Conv2dOptions {
@@ -23,6 +24,7 @@ export interface Conv2dOptions {
  * `[B, O, rows, columns]`.
  *
  * @throws {RangeError} If shapes don't fit or the image is too small.
+ * @throws {TypeError} If an operand holds no real numbers.
  */
 export function conv2d(
   x: Tensor,
@@ -31,6 +33,9 @@ export function conv2d(
   options: Conv2dOptions = {},
 ): Tensor {
   const { stride = 1, padding = 0 } = options;
+  assertReal("conv2d", x);
+  assertReal("conv2d", weight);
+  assertReal("conv2d", bias);
   if (
     x.rank !== 4 || weight.rank !== 4 || x.shape[1] !== weight.shape[1] ||
     (bias !== undefined && bias.size !== weight.shape[0])

@@ -8,6 +8,7 @@ import { apply, type Operation } from "../operation.ts";
 import { formatShape, normalizeAxis, type Shape, sizeOf } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { contiguous, reshape, transpose } from "./movement.ts";
+import { assertNumbers } from "./operands.ts";
 
 /** The axis that an operation works along. */
 export interface AxisAttributes {
@@ -27,7 +28,8 @@ export function aroundAxis(shape: Shape, axis: number): number[] {
 function assertIndices(operation: string, index: Tensor): void {
   if (index.dtype !== "i32") {
     throw new TypeError(
-      `${operation}: indices must be i32, not ${index.dtype}; use cast`,
+      `${operation}: indices must be i32, not ${index.dtype} ` +
+        `${formatShape(index.shape)}; use cast(index, "int")`,
     );
   }
 }
@@ -124,8 +126,13 @@ export const cumsumOperation: Operation<CumsumAttributes> = {
   },
 };
 
-/** Running sums along an axis, from the front or, with `reverse`, the back. */
+/**
+ * Running sums along an axis, from the front or, with `reverse`, the back.
+ *
+ * @throws {TypeError} If x is bool.
+ */
 export function cumsum(x: Tensor, axis: number, reverse = false): Tensor {
+  assertNumbers("cumsum", x);
   const at = normalizeAxis("cumsum", axis, x.rank);
   const merged = reshape(contiguous(x), aroundAxis(x.shape, at));
   return reshape(apply(cumsumOperation, [merged], { reverse })[0], x.shape);
@@ -142,8 +149,14 @@ export const argmaxOperation: Operation<null> = {
   },
 };
 
-/** First position of the largest element along an axis, i32; no gradient. */
+/**
+ * First position of the largest element along an axis, i32; no gradient.
+ *
+ * @throws {RangeError} If the axis is empty.
+ * @throws {TypeError} If x is bool.
+ */
 export function argmax(x: Tensor, axis = -1): Tensor {
+  assertNumbers("argmax", x);
   const at = normalizeAxis("argmax", axis, x.rank);
   if (x.shape[at] === 0) {
     throw new RangeError(
@@ -178,12 +191,14 @@ export const topkOperation: Operation<TopkAttributes> = {
  * among equals the first comes first. No gradient.
  *
  * @throws {RangeError} If k isn't in 1 … extent of the axis.
+ * @throws {TypeError} If x is bool.
  */
 export function topk(
   x: Tensor,
   k: number,
   axis = -1,
 ): { values: Tensor; indices: Tensor } {
+  assertNumbers("topk", x);
   const at = normalizeAxis("topk", axis, x.rank);
   if (!Number.isInteger(k) || k < 1 || k > x.shape[at]) {
     throw new RangeError(

@@ -10,6 +10,7 @@ import { empty, type Tensor } from "../tensor.ts";
 import { div } from "./elementwise.ts";
 import * as e from "../expression.ts";
 import { contiguous, reshape } from "./movement.ts";
+import { assertReal } from "./operands.ts";
 import { reduceTensors, sum } from "./reductions.ts";
 
 /** Which labels count, and how sharply. */
@@ -71,6 +72,7 @@ const counts = e.elementwise(
  * −Σ target · log softmax(logits).
  *
  * @throws {RangeError} If shapes don't fit or a label is no class.
+ * @throws {TypeError} If logits hold no real numbers or labels aren't i32.
  */
 export function crossEntropy(
   logits: Tensor,
@@ -79,6 +81,7 @@ export function crossEntropy(
 ): Tensor {
   const { ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } =
     options;
+  assertReal("crossEntropy", logits);
   if (!sameShape(logits.shape.slice(0, -1), labels.shape)) {
     throw new RangeError(
       `crossEntropy: logits ${formatShape(logits.shape)} need labels ${
@@ -88,7 +91,8 @@ export function crossEntropy(
   }
   if (labels.dtype !== "i32") {
     throw new TypeError(
-      `crossEntropy: labels must be i32 classes, not ${labels.dtype}`,
+      `crossEntropy: labels must be i32 classes, not ${labels.dtype} ` +
+        `${formatShape(labels.shape)}; use cast(labels, "int")`,
     );
   }
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {

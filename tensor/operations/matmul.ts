@@ -9,6 +9,7 @@ import { broadcastShapes, formatShape, type Shape, sizeOf } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { broadcastView, cast, realDtype } from "./elementwise.ts";
 import { reshape, transpose } from "./movement.ts";
+import { assertReal } from "./operands.ts";
 import { sum } from "./reductions.ts";
 
 /** Which operands follow a and b, and the factor. */
@@ -70,12 +71,17 @@ export interface MatmulOptions {
  *
  * @throws {RangeError} If inner dimensions differ or leading axes don't
  *   broadcast.
+ * @throws {TypeError} If an operand holds no real numbers.
  */
 export function matmul(
   a: Tensor,
   b: Tensor,
   options: MatmulOptions = {},
 ): Tensor {
+  assertReal("matmul", a);
+  assertReal("matmul", b);
+  assertReal("matmul", options.bias);
+  assertReal("matmul", options.residual);
   if (a.rank === 0 || b.rank === 0) {
     throw new RangeError(
       `matmul: ${formatShape(a.shape)} × ${formatShape(b.shape)}: scalars ` +
@@ -196,6 +202,7 @@ export interface LinearOptions {
  * of x's leading axis `[L, …, in]`. Where weights are f16, x is cast to f16.
  *
  * @throws {RangeError} If shapes don't fit.
+ * @throws {TypeError} If an operand holds no real numbers.
  */
 export function linear(
   x: Tensor,
@@ -203,6 +210,10 @@ export function linear(
   bias?: Tensor,
   options: LinearOptions = {},
 ): Tensor {
+  assertReal("linear", x);
+  assertReal("linear", weight);
+  assertReal("linear", bias);
+  assertReal("linear", options.residual);
   if (weight.dtype === "f16") x = cast(x, "f16");
   if (weight.rank === 2) return matmul(x, weight, { ...options, bias });
   const [layers, inner, outer] = weight.shape;
@@ -224,6 +235,7 @@ export function linear(
  * `"bhtd,bhsd->bhts"`. Letters that the result lacks are summed over.
  *
  * @throws {RangeError} If the equation is malformed or doesn't fit the shapes.
+ * @throws {TypeError} If one of two operands holds no real numbers.
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   const [left, result, extra] = equation.replaceAll(" ", "").split("->");
@@ -260,6 +272,9 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   }
   if (new Set(result).size !== result.length) {
     fail("the result repeats a letter");
+  }
+  if (operands.length === 2) {
+    for (const x of operands) assertReal("einsum", x);
   }
   // Letters of one operand alone that the result lacks are summed at once.
   const reduced = operands.map((x, i) => {

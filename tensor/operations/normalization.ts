@@ -21,6 +21,7 @@ import {
   reshape,
   transpose,
 } from "./movement.ts";
+import { assertReal } from "./operands.ts";
 
 /** Softmax of rows `[rows, n]`. */
 export const softmaxOperation: Operation<null> = {
@@ -42,8 +43,13 @@ export const softmaxBackwardOperation: Operation<null> = {
   },
 };
 
-/** eˣ / Σ eˣ along an axis, without overflow. */
+/**
+ * eˣ / Σ eˣ along an axis, without overflow.
+ *
+ * @throws {TypeError} If x holds no real numbers.
+ */
 export function softmax(x: Tensor, axis = -1): Tensor {
+  assertReal("softmax", x);
   const at = normalizeAxis("softmax", axis, x.rank);
   if (at !== x.rank - 1) {
     const order = moveToEnd(x.rank, at);
@@ -155,6 +161,7 @@ export const layerNormBackwardOperation: Operation<
  * leading axis.
  *
  * @throws {RangeError} If shapes don't fit or epsilon is negative.
+ * @throws {TypeError} If an operand holds no real numbers.
  */
 export function layerNorm(
   x: Tensor,
@@ -162,6 +169,9 @@ export function layerNorm(
   bias?: Tensor,
   epsilon = 1e-5,
 ): Tensor {
+  assertReal("layerNorm", x);
+  assertReal("layerNorm", weight);
+  assertReal("layerNorm", bias);
   if (!(epsilon >= 0)) {
     throw new RangeError(`layerNorm: epsilon ${epsilon} must not be negative`);
   }

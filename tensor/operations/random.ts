@@ -13,6 +13,7 @@ import type { Shape } from "../shape.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { fuse } from "./elementwise.ts";
 import { contiguous, slice } from "./movement.ts";
+import { assertReal } from "./operands.ts";
 
 /**
  * A key for one stream of random numbers.
@@ -102,7 +103,9 @@ export function normal(
     return part.view(shape, part.strides.slice(1), part.offset);
   };
   using u = half(0);
-  using v = half(1);
+  using second = half(1);
+  // Numbers far apart in one buffer can't always be bound together.
+  using v = device.copy(second);
   return boxMuller(u, v, deviation, mean);
 }
 
@@ -123,12 +126,14 @@ export const dropoutOperation: Operation<Dropout> = {
  * sees the same mask.
  *
  * @throws {RangeError} If p isn't in [0, 1).
+ * @throws {TypeError} If x holds no real numbers.
  */
 export function dropout(
   x: Tensor,
   probability: number,
   key: RandomKey,
 ): Tensor {
+  assertReal("dropout", x);
   if (!(probability >= 0 && probability < 1)) {
     throw new RangeError(
       `dropout: probability ${probability} must be in [0, 1)`,

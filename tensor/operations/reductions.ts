@@ -20,6 +20,7 @@ import {
   valueType,
 } from "./elementwise.ts";
 import { reshape } from "./movement.ts";
+import { assertReal } from "./operands.ts";
 
 /** What a reduction combines, and over which axes. */
 export interface ReduceAttributes {
@@ -178,12 +179,18 @@ export interface VarianceOptions extends ReductionOptions {
   readonly ddof?: number;
 }
 
-/** Variance over axes, in two passes: Σ (x − mean)² / (count − ddof). */
+/**
+ * Variance over axes, in two passes: Σ (x − mean)² / (count − ddof).
+ *
+ * @throws {RangeError} If there are no more elements than ddof.
+ * @throws {TypeError} If x holds no real numbers.
+ */
 export function variance(
   x: Tensor,
   axes?: Axes,
   options: VarianceOptions = {},
 ): Tensor {
+  assertReal("variance", x);
   const list = normalizeAxes("variance", axes, x.rank);
   const count = list.reduce((product, axis) => product * x.shape[axis], 1);
   const divisor = count - (options.ddof ?? 0);
@@ -200,8 +207,14 @@ export function variance(
   return withoutAxes(result, list, options);
 }
 
-/** Mean of (a − b)² over all elements; a and b broadcast. */
+/**
+ * Mean of (a − b)² over all elements; a and b broadcast.
+ *
+ * @throws {TypeError} If an operand holds no real numbers.
+ */
 export function meanSquaredError(a: Tensor, b: Tensor): Tensor {
+  assertReal("meanSquaredError", a);
+  assertReal("meanSquaredError", b);
   const shape = broadcastShapes("meanSquaredError", [a.shape, b.shape]);
   const axes = normalizeAxes("meanSquaredError", undefined, shape.length);
   const count = shape.reduce((product, extent) => product * extent, 1);

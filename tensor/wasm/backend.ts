@@ -86,6 +86,8 @@ function elementsOf(
   length: number,
 ): Float32Array | Int32Array | Uint8Array {
   const bytes = bytesPerElement[dtype];
+  // What is empty lies nowhere: a reversed axis has its first element at −1.
+  if (length === 0) offset = 0;
   if (offset < 0 || (offset + length) * bytes > buffer.bytes) {
     throw new RangeError(
       `wasm device: elements ${offset} … ${offset + length - 1} of ${dtype} ` +

@@ -288,10 +288,10 @@ export function createRuntime(options: RuntimeOptions): OwnedRuntime {
       let high = offset;
       for (let axis = 0; axis < shape.length; axis++) {
         const extent = shape[axis];
+        if (extent === 0) return start; // no elements at all
         const reach = (extent - 1) * strides[axis];
         if (reach > 0) high += reach;
-        else if (extent > 0) low += reach;
-        else return start; // no elements at all
+        else low += reach;
       }
       const bytes = bytesPerElement[dtype];
       if (low < 0 || (high + 1) * bytes > view.buffer.bytes) {

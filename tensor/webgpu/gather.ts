@@ -15,6 +15,7 @@ import { forItems, itemWorkgroups, words } from "./items.ts";
 import { kernelForm } from "./kernel_form.ts";
 import type { Shader } from "./shader.ts";
 import { describeIndex } from "./take_parts.ts";
+import { slice } from "./windows.ts";
 
 /** Lines that occupy a GPU. */
 const manyLines = 4096;
@@ -75,6 +76,50 @@ fn report_first(position: u32, value: i32) {
 `;
 }
 
+/** A part of an index, with what belongs to it. */
+interface GatherPart {
+  readonly index: View;
+  /** Whole along the axis. */
+  readonly table: View;
+  /** Of the shape of the index. */
+  readonly other: View;
+  /** Position of the first index. */
+  readonly position: number;
+}
+
+/**
+ * Calls `visit` with parts of at most `most` indices, or with the whole. Every
+ * part is a range of positions, and they come in order, so that the first bad
+ * index of the first part that has one is the first of all.
+ */
+function forGatherParts(
+  part: GatherPart,
+  axis: number,
+  most: number,
+  visit: (part: GatherPart) => void,
+): void {
+  const { index, table, other, position } = part;
+  const size = sizeOf(index.shape);
+  if (size <= most) {
+    visit(part);
+    return;
+  }
+  const cut = index.shape.findIndex((extent) => extent > 1);
+  const extent = index.shape[cut];
+  const each = size / extent;
+  const step = Math.max(1, Math.floor(most / each));
+  for (let from = 0; from < extent; from += step) {
+    const to = Math.min(from + step, extent);
+    const narrower = {
+      index: slice(index, cut, from, to),
+      table: cut === axis ? table : slice(table, cut, from, to),
+      other: slice(other, cut, from, to),
+      position: position + from * each,
+    };
+    forGatherParts(narrower, axis, most, visit);
+  }
+}
+
 function gatherShader(rank: number): Shader {
   return {
     operation: "gather",
@@ -102,10 +147,12 @@ function backwardShader(rank: number, lines: boolean): Shader {
   let slice = item / parameters.inner;
   let start = slice * (parameters.k - 1u) * parameters.inner + item;
   let place = place_of(start);
+  var good = true;
   for (var j = 0u; j < parameters.k; j++) {
     let index = load_index(place.index + j * parameters.index_step);
     if (u32(index) >= parameters.n) {
-      report_first(start + j * parameters.inner, index);
+      if (good) { report_first(start + j * parameters.inner, index); }
+      good = false;
       continue;
     }
     let at = place.table + u32(index) * parameters.step;
@@ -150,47 +197,65 @@ function backwardShader(rank: number, lines: boolean): Shader {
 export function gatherKernels(
   gpu: Gpu,
 ): Pick<Kernels, "gather" | "gatherBackward"> {
+  const gather = (
+    { index, table, other, position }: GatherPart,
+    axis: number,
+  ): void => {
+    const { shape } = index;
+    const [items, rank, n] = [sizeOf(shape), shape.length, table.shape[axis]];
+    gpu.launch(
+      gpu.shader(`gather ${rank}`, () => gatherShader(rank)),
+      [index, table, other],
+      [
+        ...[items, n, table.strides[axis]],
+        ...layoutValues(index, table, other, axis),
+      ],
+      itemWorkgroups(items),
+      undefined,
+      describeIndex("gather", n, position),
+    );
+  };
+  const add = (
+    { index, table, other, position }: GatherPart,
+    axis: number,
+  ): void => {
+    const { shape, strides } = index;
+    const [size, rank, n] = [sizeOf(shape), shape.length, table.shape[axis]];
+    const k = shape[axis];
+    const lines = kernelForm(gpu, "indexing") === "registers" ||
+      k <= shortLine ||
+      size / k >= manyLines;
+    const items = lines ? size / k : size;
+    gpu.launch(
+      gpu.shader(
+        `gatherBackward ${rank} ${lines}`,
+        () => backwardShader(rank, lines),
+      ),
+      [index, table, other],
+      [
+        ...[items, n, table.strides[axis], k, sizeOf(shape.slice(axis + 1))],
+        ...[strides[axis], other.strides[axis]],
+        ...layoutValues(index, table, other, axis),
+      ],
+      itemWorkgroups(items),
+      undefined,
+      describeIndex("gatherBackward", n, position),
+    );
+  };
   return {
     gather(x, axis, index, out) {
-      const [items, rank, n] = [
-        sizeOf(index.shape),
-        index.shape.length,
-        x.shape[axis],
-      ];
-      if (items === 0) return;
-      gpu.launch(
-        gpu.shader(`gather ${rank}`, () => gatherShader(rank)),
-        [index, x, out],
-        [items, n, x.strides[axis], ...layoutValues(index, x, out, axis)],
-        itemWorkgroups(items),
-        undefined,
-        describeIndex("gather", n),
-      );
+      if (sizeOf(index.shape) === 0) return;
+      const whole = { index, table: x, other: out, position: 0 };
+      // A bad index looks at those before it.
+      const most = gpu.mostTurns;
+      forGatherParts(whole, axis, most, (part) => gather(part, axis));
     },
     gatherBackward(y, axis, index, out) {
-      const { shape, strides } = index;
-      const [size, rank, n] = [sizeOf(shape), shape.length, out.shape[axis]];
-      if (size === 0) return;
-      const k = shape[axis];
-      const lines = kernelForm(gpu, "indexing") === "registers" ||
-        k <= shortLine ||
-        size / k >= manyLines;
-      const items = lines ? size / k : size;
-      gpu.launch(
-        gpu.shader(
-          `gatherBackward ${rank} ${lines}`,
-          () => backwardShader(rank, lines),
-        ),
-        [index, out, y],
-        [
-          ...[items, n, out.strides[axis], k, sizeOf(shape.slice(axis + 1))],
-          ...[strides[axis], y.strides[axis]],
-          ...layoutValues(index, out, y, axis),
-        ],
-        itemWorkgroups(items),
-        undefined,
-        describeIndex("gatherBackward", n),
-      );
+      if (sizeOf(index.shape) === 0) return;
+      const whole = { index, table: out, other: y, position: 0 };
+      // So does the first bad one of a line, and the line is gone through.
+      const most = gpu.mostTurns / 2;
+      forGatherParts(whole, axis, most, (part) => add(part, axis));
     },
   };
 }

@@ -37,12 +37,20 @@ export interface Lines {
 export function linesOf(gpu: Gpu, [outer, n, inner]: View["shape"]): Lines {
   const { threads, elements } = enough[kernelForm(gpu, "indexing")];
   const count = outer * inner;
-  const wanted = Math.min(
-    Math.ceil(threads / count),
-    Math.floor(n / elements),
-    mostBlocks,
+  const worthwhile = Math.max(
+    1,
+    Math.min(
+      Math.ceil(threads / count),
+      Math.floor(n / elements),
+      mostBlocks,
+    ),
   );
-  const length = wanted > 1 ? Math.ceil(n / wanted) : n;
+  // A thread goes through its block, and through what others have found.
+  const turns = Math.ceil(n / worthwhile) + worthwhile;
+  const wanted = turns > gpu.mostTurns
+    ? Math.ceil(2 * n / gpu.mostTurns)
+    : worthwhile;
+  const length = Math.ceil(n / wanted);
   const blocks = Math.ceil(n / length);
   return { count, blocks, values: [count * blocks, count, n, inner, length] };
 }

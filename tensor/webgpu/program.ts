@@ -192,7 +192,11 @@ class ProgramWriter {
     if (op === "neg") return from === "bool" ? undefined : `-${x}`;
     if (op === "toFloat") return this.#wide("float", x);
     if (op === "toBool") {
-      return `${x} != ${this.#wide(from, from === "float" ? "0.0" : "0")}`;
+      const zero = this.#wide("int", "0");
+      if (from === "int") return `${x} != ${zero}`;
+      // By its bits: to compilers, a NaN may be neither equal nor unequal to 0.
+      const bits = `bitcast<${wgslType("int", this.#lanes)}>(${x})`;
+      return `(${bits} & ${this.#wide("int", "0x7fffffff")}) != ${zero}`;
     }
     if (op === "toInt" && from === "bool") return this.#wide("int", x);
     if (from === "int") {

@@ -10,10 +10,21 @@ import type { Gpu } from "./gpu.ts";
 import { accessorsOf, forItems, itemWorkgroups, words } from "./items.ts";
 import { kernelForm } from "./kernel_form.ts";
 import type { Shader } from "./shader.ts";
-import { describeIndex, forTakeParts, reportFirst } from "./take_parts.ts";
+import { describeIndex, forTakeParts } from "./take_parts.ts";
 
 /** Vectors of a row that a thread copies where a CPU plays the GPU. */
 const vectorsPerThread = 16;
+
+// Reports the bad index at a position unless an earlier one is bad too, so that
+// it is always the first that is told.
+const reportFirst = `
+fn report_first(position: u32) {
+  for (var j = 0u; j < position; j++) {
+    if (u32(load_index(j)) >= parameters.n) { return; }
+  }
+  report_index(position, load_index(position));
+}
+`;
 
 // A thread copies the elements piece, piece + pieces … of a row.
 function takeShader(vector: boolean): Shader {

@@ -15,12 +15,7 @@ import type { Gpu } from "./gpu.ts";
 import { accessorsOf, forItems, itemWorkgroups, words } from "./items.ts";
 import { kernelForm } from "./kernel_form.ts";
 import type { Shader } from "./shader.ts";
-import {
-  describeIndex,
-  forTakeParts,
-  reportFirst,
-  type TakePart,
-} from "./take_parts.ts";
+import { describeIndex, forTakeParts, type TakePart } from "./take_parts.ts";
 import { sortIndex } from "./take_sort.ts";
 
 const parameters = words("items", "k", "n", "begin", "held", "width");
@@ -40,7 +35,7 @@ function columnShader(vector: boolean): Shader {
     operands: operands(vector),
     parameters,
     indexed: true,
-    code: reportFirst + forItems(`
+    code: forItems(`
   let slice = item / parameters.width;
   let column = item - slice * parameters.width;
   var source = slice * parameters.k * parameters.width + column;
@@ -49,7 +44,7 @@ function columnShader(vector: boolean): Shader {
     let index = u32(load_index(j));
     let held_row = index - parameters.begin;
     if (index >= parameters.n) {
-      if (item == 0u) { report_first(j); }
+      if (item == 0u) { report_index(j, i32(index)); }
     } else if (held_row < parameters.held) {
       let at = first + held_row * parameters.width;
       ${store("out", "at", `${load("out", "at")} + ${load("y", "source")}`)}

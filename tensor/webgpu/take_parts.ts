@@ -1,6 +1,7 @@
 /**
  * What `take` and `takeBackward` share: parts of tables that are too large to
- * bind, and what is said of bad indices.
+ * bind and of indices that are too long to loop over, and what is said of bad
+ * indices.
  *
  * @module
  */
@@ -22,20 +23,6 @@ export function describeIndex(
     );
 }
 
-/**
- * WGSL `report_first(position)`: reports the bad index at a position unless an
- * earlier one is bad too, so that it is always the first that is told. Needs an
- * operand `index` and a parameter `n`, the extent of the axis.
- */
-export const reportFirst = `
-fn report_first(position: u32) {
-  for (var j = 0u; j < position; j++) {
-    if (u32(load_index(j)) >= parameters.n) { return; }
-  }
-  report_index(position, load_index(position));
-}
-`;
-
 /** A part of a table, with the rows that are picked from it or added to it. */
 export interface TakePart {
   /** `[outer, n, inner]`, or rows `begin` … of its only slice. */
@@ -51,7 +38,8 @@ export interface TakePart {
 }
 
 /**
- * Calls `visit` with parts that can be bound, the parts of the index in order.
+ * Calls `visit` with parts that can be bound, and whose indices an invocation
+ * may go through twice (to sort them), the parts of the index in order.
  * Indices of rows in other parts of the table are to be skipped.
  */
 export function forTakeParts(
@@ -63,7 +51,7 @@ export function forTakeParts(
   const [outer, n] = table.shape;
   const [k] = index.shape;
   const tableFits = windowsFit(gpu, [table]);
-  const pickedFits = windowsFit(gpu, [picked]);
+  const pickedFits = 2 * k <= gpu.mostTurns && windowsFit(gpu, [picked]);
   /** The parts before and after `at`. */
   const go = (
     extent: number,

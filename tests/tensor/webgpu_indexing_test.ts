@@ -35,15 +35,19 @@ gpuTest("webgpu take copies rows of any dtype and length", async () => {
 });
 
 gpuTest("webgpu take of more rows than one axis of a launch has", async () => {
-  const k = 65_535 * 64 + 1;
+  // 64 more than 65,535 workgroups of 64 threads have.
+  const [outer, k] = [128, 32_768];
   for (const options of indexingForms) {
     await withBench(await webgpuBackend(options), async (bench) => {
       const { backend, tensor, values } = bench;
       const index = new Int32Array(k).map((_, i) => i % 3);
-      const x = tensor("i32", [1, 3, 1], [5, 6, 7]);
-      const picked = tensor("i32", [1, k, 1]);
+      const x = tensor("i32", [outer, 3, 1], integers(3 * outer, 1000));
+      const picked = tensor("i32", [outer, k, 1]);
       backend.take(x, tensor("i32", [k], index), picked);
-      const wrong = (await values(picked)).findIndex((v, i) => v !== 5 + i % 3);
+      const rows = await values(x);
+      const wrong = (await values(picked)).findIndex((value, i) =>
+        value !== rows[3 * Math.floor(i / k) + i % k % 3]
+      );
       assertEquals(wrong, -1, JSON.stringify(options));
     });
   }
@@ -123,6 +127,84 @@ gpuTest("webgpu take and takeBackward split what can't be bound", async () => {
       backend.takeBackward(out, index, gradient);
       return [await values(out), await values(gradient)];
     });
+  }
+});
+
+// Some adapters leave a loop after 65,535 turns, and tell nobody.
+gpuTest("webgpu adds by an index longer than loops may be", async () => {
+  const [n, k] = [3, 150_001];
+  const [places, y] = [integers(k, n), integers(k, 5)];
+  const equal = [0, y.reduce((sum, value) => sum + value), 0];
+  const mixed = [0, 0, 0];
+  places.forEach((place, j) => mixed[place] += y[j]);
+  // Integers below 2^24: sums are exact.
+  for (const options of indexingForms) {
+    await withBench(await webgpuBackend(options), async (bench) => {
+      const { backend, tensor, values } = bench;
+      const form = JSON.stringify(options);
+      for (
+        const [index, sums] of [[places.map(() => 1), equal], [places, mixed]]
+      ) {
+        const added = tensor("f32", [1, n, 1], [0, 0, 0]);
+        const positions = tensor("i32", [k], index);
+        const picked = tensor("f32", [1, k, 1], y);
+        backend.takeBackward(picked, positions, added);
+        assertEquals([...await values(added)], sums, form);
+        backend.take(added, positions, picked);
+        const taken = await values(picked);
+        assertEquals(taken.findIndex((v, j) => v !== sums[index[j]]), -1, form);
+      }
+    });
+  }
+});
+
+gpuTest("webgpu gathers along axes longer than loops may be", async () => {
+  const [n, k] = [3, 70_001];
+  for (const [axis, shape] of [[0, [k, 2]], [1, [2, k]]] as const) {
+    await assertSame(indexingForms, `along ${axis}`, async (bench) => {
+      const { backend, tensor, values } = bench;
+      const index = tensor("i32", shape, integers(2 * k, n));
+      const table = shape.with(axis, n);
+      const x = tensor("f32", table, integers(2 * n, 100));
+      const out = tensor("f32", shape);
+      backend.gather(x, axis, index, out);
+      const gradient = tensor("f32", table, new Float32Array(2 * n));
+      backend.gatherBackward(out, axis, index, gradient);
+      return [await values(out), await values(gradient)];
+    });
+  }
+});
+
+gpuTest("webgpu: the first of many indices outside is named", async () => {
+  const [n, k] = [4, 150_001];
+  for (const first of [140_000, 29_999]) {
+    const places = integers(k, n);
+    for (const bad of [first, 145_000, k - 1]) places[bad] = n + bad;
+    const told = `index ${n + first} at position ${first} is outside 0 … 3`;
+    for (const options of indexingForms) {
+      await withBench(await webgpuBackend(options), async (bench) => {
+        const { backend, tensor, values } = bench;
+        const index = tensor("i32", [k], places);
+        const x = tensor("f32", [n], numbers(n));
+        const y = tensor("f32", [k], numbers(k));
+        const [rows, picked] = [
+          within(x, [1, n, 1], 0),
+          within(y, [1, k, 1], 0),
+        ];
+        for (
+          const [operation, run] of [
+            ["take", () => backend.take(rows, index, picked)],
+            ["takeBackward", () => backend.takeBackward(picked, index, rows)],
+            ["gather", () => backend.gather(x, 0, index, y)],
+            ["gatherBackward", () => backend.gatherBackward(y, 0, index, x)],
+          ] as const
+        ) {
+          run();
+          const message = `${operation}: ${told}`;
+          await assertRejects(() => values(x), RangeError, message);
+        }
+      });
+    }
   }
 });
 

@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import { sizeOf } from "../../tensor/shape.ts";
 import { assertNear, integers, numbers } from "./kernel_subjects.ts";
 import {
@@ -7,8 +8,10 @@ import {
   indexingForms,
   splitForms,
   valuesFor,
+  withBench,
   within,
 } from "./webgpu_compare.ts";
+import { webgpuBackend } from "./webgpu_subject.ts";
 
 gpuTest("webgpu cumsum of f32 and i32, both directions", async () => {
   for (
@@ -115,3 +118,46 @@ gpuTest(
     });
   },
 );
+
+// Some adapters leave a loop after 65,535 turns, and tell nobody.
+gpuTest("webgpu orders and adds lines longer than loops may be", async () => {
+  await assertSame(indexingForms, "", async ({ backend, tensor, values }) => {
+    const n = 150_001;
+    const x = tensor("i32", [5, n], integers(5 * n, 1_000_000));
+    const best = tensor("i32", [5, 1]);
+    backend.argmax(within(x, [5, n, 1], 0), best);
+    const columns = tensor("i32", [1, 3]);
+    backend.argmax(within(x, [1, n, 3], 0), columns);
+    const sums = tensor("i32", [200_001]);
+    const row = within(sums, [1, 200_001, 1], 0);
+    backend.cumsum(within(x, row.shape as [1, 200_001, 1], 0), row, false);
+    const [top, places] = [tensor("i32", [1, 5]), tensor("i32", [1, 5])];
+    backend.topk(
+      { ...x, shape: [1, 70_001], strides: [70_001, 1] },
+      top,
+      places,
+    );
+    return await Promise.all([best, columns, sums, top, places].map(values));
+  });
+});
+
+gpuTest("webgpu: so does it where lines are many", async () => {
+  // As many as occupy a CPU: no need to cut them otherwise.
+  const [count, n] = [64, 70_001];
+  const host = new Int32Array(count * n);
+  const ends = Array.from({ length: count }, (_, line) => n - 1 - line);
+  ends.forEach((end, line) => host[line * n + end] = 1 + line);
+  await withBench(await webgpuBackend(indexingForms[0]), async (bench) => {
+    const { backend, tensor, values } = bench;
+    const x = within(tensor("i32", [count, n], host), [count, n, 1], 0);
+    const best = tensor("i32", [count, 1]);
+    backend.argmax(x, best);
+    assertEquals([...await values(best)], ends);
+    backend.cumsum(x, x, false);
+    const sums = await values(x);
+    const wrong = sums.findIndex((sum, i) =>
+      sum !== (i % n < ends[Math.floor(i / n)] ? 0 : 1 + Math.floor(i / n))
+    );
+    assertEquals(wrong, -1);
+  });
+});
