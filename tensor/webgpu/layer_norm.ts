@@ -196,9 +196,13 @@ function flat(view: View): View {
 export function layerNormKernels(
   gpu: Gpu,
 ): Pick<Kernels, "layerNorm" | "layerNormBackward"> {
-  /** Launches on all rows; the vectors of groups come after the first view. */
+  /**
+   * Launches on all rows, which a kernel loops over in so many `passes`; the
+   * vectors of groups come after the first view.
+   */
   const launch = (
     name: string,
+    passes: number,
     shape: readonly number[],
     [first, ...others]: readonly View[],
     vectors: readonly (View | undefined)[],
@@ -220,7 +224,7 @@ export function layerNormKernels(
         columns,
         wide.filter((view) => !given.includes(view)),
       );
-      const team = rowTeam(gpu, columns / lanes.width);
+      const team = rowTeam(gpu, name, columns / lanes.width, passes);
       const key = `${name} ${lanes.width} ${team.size}` +
         forms.map(({ form }) => ` ${form}`).join("");
       gpu.launch(
@@ -235,6 +239,7 @@ export function layerNormKernels(
     layerNorm: (x, weight, bias, epsilon, out, mean, inverseDeviation) =>
       launch(
         "layerNorm",
+        3,
         x.shape,
         [x, out, mean, inverseDeviation].map(flat),
         [weight, bias],
@@ -257,6 +262,7 @@ export function layerNormKernels(
       ];
       launch(
         "layerNormBackward",
+        2,
         x.shape,
         [flatX, flatDy, flatDx, means, inverses],
         [weight],

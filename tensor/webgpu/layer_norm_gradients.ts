@@ -10,6 +10,7 @@ import type { View } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { forItems, itemWorkgroups, words } from "./items.ts";
 import { kernelForm } from "./kernel_form.ts";
+import { assertTurns } from "./loop_turns.ts";
 import { inWindows } from "./windows.ts";
 import { type RowLanes, rowLanes } from "./row_team.ts";
 import { scratch } from "./scratch.ts";
@@ -154,6 +155,7 @@ export function layerNormGradients(
     ...[mostRows, fitting, Math.max(1, rows)],
   );
   const blocks = Math.max(1, Math.ceil(rows / blockRows));
+  assertTurns(gpu, "layerNormBackward", blocks * written.length);
   const memory = blocks === 1
     ? []
     : written.map(() =>

@@ -18,6 +18,7 @@ const lowest = "-3.4028234e38";
  */
 export function exponentialSummary(differences: boolean): RowSummary {
   return {
+    passes: 2,
     combinations: [
       { name: "team_largest", type: "f32", kind: "max" },
       { name: "team_sums", type: "vec2<f32>", kind: "add" },

@@ -25,6 +25,8 @@ export type RowStep = "whole" | "partial" | "finish" | "each";
 
 /** How rows are summed up, in WGSL; a summary is a `vec3<f32>`. */
 export interface RowSummary {
+  /** Loops of `summarize` over the elements. */
+  readonly passes: number;
   /** What the threads of a team combine. */
   readonly combinations: readonly TeamCombination[];
   /**

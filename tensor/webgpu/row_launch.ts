@@ -41,14 +41,21 @@ export function launchRows(
   inWindows(gpu, rows, viewsOf, (from, to, views) => {
     const lanes = rowLanes(columns, views.slice(0, length));
     const parts = rowParts(gpu, to - from, columns);
-    const wide = rowTeam(gpu, parts.columns / lanes.width);
+    const whole = kernel.summary === undefined || parts.count === 1;
+    const { operation, summary, element } = kernel;
+    const wide = rowTeam(
+      gpu,
+      operation,
+      parts.columns / lanes.width,
+      (summary?.passes ?? 0) + (whole && element ? 1 : 0),
+    );
     const launch = (
       step: RowStep,
       team: RowTeam,
       teams: number,
       views: readonly View[],
     ): void => {
-      const key = `${kernel.operation} ${kernel.variant} ${step} ` +
+      const key = `${operation} ${kernel.variant} ${step} ` +
         `${lanes.width} ${team.size}`;
       gpu.launch(
         gpu.shader(key, () => rowShader(kernel, step, lanes, team)),
@@ -60,16 +67,16 @@ export function launchRows(
       );
     };
     const teams = (to - from) * parts.count;
-    if (kernel.summary === undefined || parts.count === 1) {
-      launch(kernel.summary ? "whole" : "each", wide, teams, views);
+    if (whole) {
+      launch(summary ? "whole" : "each", wide, teams, views);
       return;
     }
-    const partials = scratch(gpu, kernel.operation, 3 * teams);
+    const partials = scratch(gpu, operation, 3 * teams);
     const inputs = views.filter((_, i) =>
       kernel.operands[i]?.access === "read"
     );
     launch("partial", wide, teams, [...inputs, partials]);
-    if (kernel.element) launch("finish", wide, teams, [...views, partials]);
+    if (element) launch("finish", wide, teams, [...views, partials]);
     else launch("finish", soloTeam, to - from, [...views, partials]);
     gpu.pool.free(partials.buffer);
   });

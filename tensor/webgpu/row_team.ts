@@ -3,7 +3,8 @@
  *
  * On software adapters a team is a single thread: workgroup memory and barriers
  * are slow there, and eight rows make a workgroup. On GPUs it is a workgroup,
- * whose threads take neighbouring columns.
+ * whose threads take neighbouring columns; so it is on software adapters where
+ * rows are too long for the loops of one thread.
  *
  * @module
  */
@@ -11,6 +12,7 @@
 import type { View } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { kernelForm } from "./kernel_form.ts";
+import { assertTurns } from "./loop_turns.ts";
 import { spread } from "./recorder.ts";
 
 /** Threads of a team, and how they add up what each has found. */
@@ -27,12 +29,31 @@ const soloTeams = 8;
 /** A single thread. */
 export const soloTeam: RowTeam = { size: 1, subgroups: false };
 
-/** The team for rows of `columns` elements, or vectors of them. */
-export function rowTeam(gpu: Gpu, columns: number): RowTeam {
-  if (kernelForm(gpu, "rows") === "registers") return soloTeam;
+/** Turns of a loop that are added up before they join the total. */
+const turnsOfBlock = 64;
+
+/**
+ * The team for rows of `columns` elements, or vectors of them.
+ *
+ * @param passes Loops of the kernel over each row.
+ * @throws {DeviceError} Of kind `limit`, if the adapter doesn't do loops so long.
+ */
+export function rowTeam(
+  gpu: Gpu,
+  operation: string,
+  columns: number,
+  passes: number,
+): RowTeam {
+  // As if each pass were a sum in blocks. Loops over parts and over threads are
+  // short: hundreds of turns, which `mostTurns` leaves room for.
+  const turns = (size: number): number =>
+    Math.ceil(passes * (1 + 1 / turnsOfBlock) * Math.ceil(columns / size));
+  const solo = kernelForm(gpu, "rows") === "registers";
+  if (solo && turns(1) <= gpu.mostTurns) return soloTeam;
   // Each thread has at least four columns, but a subgroup is not to be split.
   let size = 32;
   while (size < 256 && 8 * size <= columns) size *= 2;
+  assertTurns(gpu, operation, turns(size));
   return { size, subgroups: gpu.subgroups };
 }
 
@@ -181,9 +202,6 @@ export function columnLoop(
   const start = size === 1 ? "begin" : `begin + lane * ${width}u`;
   return `for (var i = ${start}; i < end; i += ${width * size}u) { ${body} }`;
 }
-
-/** Turns of a loop that are added up before they join the total. */
-const turnsOfBlock = 64;
 
 /**
  * Sums over the elements `begin` … `end` − 1, as variables: each thread's share.

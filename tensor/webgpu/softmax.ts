@@ -33,6 +33,7 @@ const backward: RowKernel = {
   ],
   functions: () => [],
   summary: {
+    passes: 1,
     combinations: [{ name: "team_sum", type: "f32", kind: "add" }],
     summarize: (lanes, team) => {
       const { mark } = lanes;
