@@ -22,11 +22,13 @@ import {
   type AttentionPlan,
   planAttention,
   rowsPerWorkgroup,
+  streamingTurns,
 } from "./attention_plan.ts";
 import { aligned4 } from "./view_memory.ts";
 import type { CompiledShader, Gpu } from "./gpu.ts";
 import { words } from "./items.ts";
 import { kernelForm } from "./kernel_form.ts";
+import { assertTurns } from "./loop_turns.ts";
 import { spread } from "./recorder.ts";
 import { scratch } from "./scratch.ts";
 import { slice, windowsFit } from "./windows.ts";
@@ -127,10 +129,15 @@ function launch(
 ): void {
   const variant = variantOf(args, views);
   const { plan, shader } = prepare(gpu, prepared, kernel, views, variant);
-  const [batch, heads] = args.query.shape;
-  const rows = (kernel.count === "queries" ? args.query : args.key).shape[2];
+  const [batch, heads, queries] = args.query.shape;
+  const keys = args.key.shape[2];
+  const [rows, streamed] = kernel.count === "queries"
+    ? [queries, keys]
+    : [keys, queries];
   const workgroups = batch * heads * Math.ceil(rows / rowsPerWorkgroup(plan));
   if (workgroups === 0) return;
+  const turns = streamingTurns(plan, streamed, kernel.sums);
+  assertTurns(gpu, kernel.operation, turns);
   gpu.launch(
     shader,
     Object.values(views),
@@ -305,9 +312,12 @@ export function attentionKernels(
         const delta = { ...row, shape, strides };
         const run = (kernel: AttentionKernel, more: NamedViews): void =>
           launch(gpu, prepared, kernel, part, { ...shared, ...more }, batches);
-        run(queryGradient, { out, delta, dquery });
-        run(keyGradient, { delta, dkey, dvalue });
-        gpu.pool.free(delta.buffer);
+        try {
+          run(queryGradient, { out, delta, dquery });
+          run(keyGradient, { delta, dkey, dvalue });
+        } finally {
+          gpu.pool.free(delta.buffer);
+        }
       });
     },
   };

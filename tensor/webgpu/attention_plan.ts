@@ -51,6 +51,25 @@ export function rowsPerWorkgroup(plan: AttentionPlan): number {
   return plan.threads / plan.lanes * plan.rowsPerThread;
 }
 
+/** Turns of a constant number, up to which compilers write a loop out. */
+const mostUnrolled = 32;
+
+/**
+ * Turns of all loops of a thread past which `streamed` rows stream. An inner
+ * loop turns once more, to find that it has ended.
+ */
+export function streamingTurns(
+  { threads, lanes, columns, tile, staged }: AttentionPlan,
+  streamed: number,
+  sums: number,
+): number {
+  if (tile === 0) return streamed;
+  const copies = staged ? Math.ceil(tile * columns * lanes / threads) + 1 : 0;
+  const passes = (lanes > 1 ? 2 : 1) * (tile + 1);
+  const additions = lanes > mostUnrolled ? tile * sums * (lanes + 1) : 0;
+  return Math.ceil(streamed / tile) * (1 + copies + passes + additions);
+}
+
 function tiledPlan(depth: number, sums: number): AttentionPlan {
   const width = Math.ceil(depth / 4);
   const wanted = 2 ** Math.ceil(Math.log2(width / columnsPerLane));

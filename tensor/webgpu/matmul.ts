@@ -1,6 +1,7 @@
 /**
  * Matrix products: the form and tile of a kernel are chosen by adapter and
- * shape; products that are too large to bind are computed in parts.
+ * shape; products that are too large to bind, or whose sums are too long for the
+ * adapter, are computed in parts.
  *
  * @module
  */
@@ -86,7 +87,10 @@ export function matmulKernels(
     const plan = planOf(gpu, form, problem, text);
     const tooLong = axisBeyondGrid(problem, plan.workgroups);
     if (tooLong !== undefined) return inHalves(problem, tooLong, isPart);
-    if (isPart || plan.parts === 1) return launch(gpu, problem, text, plan);
+    if (isPart || plan.parts === 1) {
+      if (plan.turns <= gpu.mostTurns) return launch(gpu, problem, text, plan);
+      return inHalves(problem, problem.extents.length - 1, isPart);
+    }
     multiplyInParts(gpu, problem, plan.parts, (part) => {
       multiply(part, true);
     });

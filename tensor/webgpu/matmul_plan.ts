@@ -10,6 +10,7 @@ import { partialBytes } from "./matmul_partial.ts";
 import type { MatmulProblem } from "./matmul_problem.ts";
 import { isChunked } from "./matmul_registers.ts";
 import type { MatmulText, WorkgroupTile } from "./matmul_shader.ts";
+import { tiledTurns } from "./matmul_tiled.ts";
 
 /** Forms of matrix products. */
 export type MatmulForm = NonNullable<GpuOptions["matmul"]>;
@@ -24,6 +25,8 @@ export interface MatmulPlan {
   readonly workgroups: readonly [number, number, number];
   /** Parts of the inner axis worth computing apart. */
   readonly parts: number;
+  /** Turns of all loops of a thread, if it computes the whole inner axis. */
+  readonly turns: number;
 }
 
 /** The least power of two that is at least x. */
@@ -133,21 +136,29 @@ export function planOf(
   const form = wanted === "subgroup" && !isWhole ? "tiled" : wanted;
   const tile = tileOf(gpu, form, text, extents);
   const workgroups = gridOf(tile, extents);
-  return { form, tile, workgroups, parts: partsOf(gpu, problem) };
+  const turns = turnsOf(form, text, extents[extents.length - 1]);
+  const parts = partsOf(gpu, problem, turns);
+  return { form, tile, workgroups, parts, turns };
+}
+
+function turnsOf(form: MatmulForm, text: MatmulText, inner: number): number {
+  if (form === "tiled") return tiledTurns(inner);
+  return form === "subgroup" || isChunked(text) ? Math.ceil(inner / 4) : inner;
 }
 
 /**
  * Parts of the inner axis, whatever the batch: a stack's sums are those of its
  * matrices one by one, bit for bit.
  */
-function partsOf(gpu: Gpu, problem: MatmulProblem): number {
+function partsOf(gpu: Gpu, problem: MatmulProblem, turns: number): number {
   const { extents } = problem;
   const last = extents.length - 1;
   const { busy, steps } = division[gpu.software ? "software" : "gpu"];
-  const parts = Math.min(
+  const worth = Math.min(
     Math.floor(busy / (extents[last - 1] * extents[last - 2])),
     Math.floor(extents[last] / steps),
   );
+  const parts = Math.max(worth, Math.ceil(turns / gpu.mostTurns));
   if (parts < 2) return 1;
   const { maxStorageBufferBindingSize } = gpu.limits;
   const most = Math.min(mostPartialBytes, maxStorageBufferBindingSize);

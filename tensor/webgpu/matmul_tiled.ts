@@ -26,6 +26,11 @@ const depth = 16;
 const depthVectors = depth / 4;
 const paddedVectors = depthVectors + 1;
 
+/** Turns of the loops of a thread; the inner one's end counts as one. */
+export function tiledTurns(inner: number): number {
+  return Math.ceil(inner / depth) * (2 + depthVectors);
+}
+
 /**
  * Four neighbours of a factor from outer position `at` and step `k` on. Past
  * the end of the inner axis they are 0; past the other end they don't matter.

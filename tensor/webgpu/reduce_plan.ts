@@ -104,6 +104,8 @@ const manyTasks = 128;
 const sharingThreads = 256;
 /** Workgroups that keep a GPU busy. */
 const manyGroups = 256;
+/** Turns that combine one unit each; the others count blocks of them. */
+const unitTurns = 0.9;
 
 function sharingOf(
   gpu: Gpu,
@@ -111,13 +113,21 @@ function sharingOf(
   items: number,
   units: number,
 ): Sharing {
-  const chunks = (wanted: number, leastUnits: number): number =>
-    Math.max(1, Math.min(Math.ceil(wanted), Math.floor(units / leastUnits)));
+  const chunks = (
+    wanted: number,
+    leastUnits: number,
+    parts: number,
+  ): number =>
+    Math.max(
+      1,
+      Math.min(Math.ceil(wanted), Math.floor(units / leastUnits)),
+      Math.ceil(units / parts / (unitTurns * gpu.mostTurns)),
+    );
   if (kernelForm(gpu, "reduce") === "registers") {
     return {
       items: registerThreads,
       parts: 1,
-      chunks: items >= someTasks ? 1 : chunks(manyTasks / items, 128),
+      chunks: chunks(items >= someTasks ? 1 : manyTasks / items, 128, 1),
     };
   }
   const parts = along === "kept"
@@ -128,7 +138,7 @@ function sharingOf(
   return {
     items: perGroup,
     parts,
-    chunks: chunks(manyGroups / groups, parts * 16),
+    chunks: chunks(manyGroups / groups, parts * 16, parts),
   };
 }
 

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { View } from "../../tensor/backend.ts";
+import { DeviceError } from "../../tensor/device_error.ts";
 import type { TypedArray } from "../../tensor/dtype.ts";
 import type { WebgpuBackend } from "../../tensor/webgpu/backend.ts";
 import type {
@@ -144,6 +145,31 @@ for (const attention of ["registers", "tiled"] as KernelForm[]) {
     const split = await run({ ...form, bindingLimit: 16384 }, problem);
     assertEquals(split, await run(form, problem));
     assertResults(split, problem);
+  });
+
+  test("more rows than the adapter's loops can turn are refused", async () => {
+    const { mostTurns } = (await webgpuBackend(form)).gpu;
+    for (
+      const [queries, keys, depth] of [
+        [2, 70_001, 4],
+        [70_001, 2, 4],
+        [2, 1000, 1100],
+      ]
+    ) {
+      const problem: Problem = { shape: [1, 1, queries, keys, depth] };
+      if (mostTurns === Infinity) await check(form, problem);
+      else {
+        const error = await assertRejects(
+          () => run(form, problem),
+          DeviceError,
+        );
+        assertEquals(error.kind, "limit");
+      }
+    }
+  });
+
+  test("many queries, with dropout", async () => {
+    await check(form, { shape: [1, 1, 7_000, 5, 4], probability: 0.3 });
   });
 
   test("results are the same in every run", async () => {

@@ -173,6 +173,34 @@ for (const { name, ignore } of forms) {
     }
   });
 
+  test("inner axes longer than loops of some adapters can turn", async (backend) => {
+    for (
+      const [m, n, k] of [[8, 8, 70_001], [8, 8, 300_001], [64, 64, 70_001]]
+    ) {
+      for (
+        const [left, right] of [
+          [contiguous, contiguous],
+          [contiguous, transposed],
+          [transposed, contiguous],
+        ]
+      ) {
+        if (k > 70_001 && left !== right) continue;
+        const ones = (layout: LooseLayout): View => {
+          const { view, values } = operand(backend, layout);
+          backend.write(view.buffer, values.fill(0.5), 0, "f32");
+          return view;
+        };
+        const out = operand(backend, { shape: [m, n] }).view;
+        const [a, b] = [ones(left([m, k])), ones(right([k, n]))];
+        const residual = undefined;
+        const bias = ones({ shape: [m, n] });
+        backend.matmul({ a, b, out, bias, residual, alpha: 2 });
+        const found = await gpuValues(backend, out);
+        assertEquals([...new Set(found)], [2 * (k / 4 + 0.5)]);
+      }
+    }
+  });
+
   test("operands and result in one buffer", async (backend) => {
     const [m, n, k] = [12, 16, 20];
     const all = operand(backend, { shape: [m * k + k * n + m * n] });

@@ -187,6 +187,41 @@ testForms(
 );
 
 testForms(
+  "webgpu reduce of more elements than a loop of some adapters can turn",
+  async (backend) => {
+    const check = async (
+      shape: number[],
+      outShape: number[],
+    ): Promise<void> => {
+      const size = sizeOf(shape);
+      const data = new Float32Array(size).fill(0.5);
+      data[size - 1] = 2;
+      const x = gpuTensor(backend, "f32", shape, data);
+      const each = size / sizeOf(outShape) / 2;
+      const [sums, most] = await Promise.all([
+        reduced(backend, "sum", x, outShape),
+        reduced(backend, "max", x, outShape),
+      ]);
+      const count = sizeOf(outShape);
+      const at = (i: number, last: number, other: number): number =>
+        i === count - 1 ? last : other;
+      const expected = Array.from(
+        { length: count },
+        (_, i) => [at(i, each + 1.5, each), at(i, 2, 0.5)],
+      );
+      assertEquals([...sums], expected.map(([sum]) => sum));
+      assertEquals([...most], expected.map(([, largest]) => largest));
+    };
+    await check([5, 300_001], [5, 1]);
+    await check([300_001, 5], [1, 5]);
+    await check([3_000_000], [1]);
+    // Enough results to keep an adapter busy without chunks.
+    await check([34, 300_001], [34, 1]);
+    await check([70_001, 136], [1, 136]);
+  },
+);
+
+testForms(
   "webgpu reductions are the same from run to run",
   async (backend) => {
     const shape = [37, 129, 40];
