@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fileHandler } from "../web/file_handler.ts";
+import { fileHandler } from "../web/mod.ts";
 import { runCommand, UsageError } from "./failure.ts";
 import { helpText } from "./help.ts";
 import { listenForInterruption } from "./interruption.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { device } from "../../tensor/mod.ts";
-import { fileHandler } from "../../web/file_handler.ts";
+import { fileHandler } from "../../web/mod.ts";
 import type { GoldenReport } from "../golden_case.ts";
 import { deviation, goldenFolder, goldenMissing } from "../golden.ts";
 import { chromium, openBrowser, type Page } from "./chromium.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { fileHandler, type Handler } from "../../web/file_handler.ts";
+import { fileHandler, type Handler } from "../../web/mod.ts";
 
 /** A project and data beside it, and a secret that neither leads to. */
 async function inFolders(
