@@ -16,7 +16,7 @@ import {
   type Operand,
   operand,
 } from "./webgpu_matmul_subject.ts";
-import { gpuValues, webgpuBackend } from "./webgpu_subject.ts";
+import { gpuMissing, gpuValues, webgpuBackend } from "./webgpu_subject.ts";
 
 /** Rows, columns and inner axis. */
 const extents: readonly (readonly [number, number, number])[] = [
@@ -30,14 +30,14 @@ const extents: readonly (readonly [number, number, number])[] = [
   [97, 31, 33],
 ];
 
-for (const { name, ignore } of forms) {
+for (const name of forms) {
   const test = (
     title: string,
     fn: (backend: WebgpuBackend) => Promise<void>,
   ): void =>
     Deno.test({
       name: `webgpu matmul (${name}): ${title}`,
-      ignore,
+      ignore: gpuMissing,
       fn: async () => fn(await webgpuBackend({ matmul: name })),
     });
 
@@ -246,7 +246,7 @@ for (const { name, ignore } of forms) {
 
   Deno.test({
     name: `webgpu matmul (${name}): operands too large to bind`,
-    ignore,
+    ignore: gpuMissing,
     fn: async () => {
       const bindingLimit = 2048;
       const backend = await webgpuBackend({ matmul: name, bindingLimit });
