@@ -1,5 +1,12 @@
-import { bytePairTokenizer } from "./byte_pair_tokenizer.ts";
-import type { BytePairTokenizer } from "./byte_pair_tokenizer.ts";
+import { byteCharacters } from "./byte_alphabet.ts";
+import {
+  type BytePairJson,
+  type BytePairTokenizer,
+  bytePairTokenizer,
+} from "./byte_pair_tokenizer.ts";
+import { CorpusError } from "./corpus_error.ts";
+import { isJsonObject, parseJsonText } from "./json_text.ts";
+import { readTextStrictly } from "./strict_utf8.ts";
 
 /** The two files of a byte-pair tokenizer, as text. */
 export interface BytePairFiles {
@@ -12,26 +19,96 @@ export interface BytePairFiles {
 /**
  * The tokenizer of `vocab.json` and `merges.txt`, the format of GPT-2.
  *
- * @throws {SyntaxError} If `vocabulary` isn't a JSON object.
- * @throws {RangeError} If the two don't make a tokenizer, see
- * `bytePairTokenizer`.
+ * @param folder The folder that they are in, for error messages.
+ * @throws {CorpusError} If `vocabulary` isn't a JSON object of tokens with the
+ * ids 0 to n - 1, or a merge isn't of two tokens that the vocabulary has and
+ * that merges before it make; names file and line.
  */
-export function parseBytePairFiles(files: BytePairFiles): BytePairTokenizer {
-  const vocabulary = parseVocabulary(files.vocabulary);
+export function parseBytePairFiles(
+  files: BytePairFiles,
+  folder?: string,
+): BytePairTokenizer {
+  const inFolder = (name: string): string =>
+    folder === undefined ? name : `${folder}/${name}`;
+  const name = inFolder("vocab.json");
+  const vocabulary = parseJsonText(name, files.vocabulary);
+  if (!isVocabulary(vocabulary)) {
+    throw new CorpusError(`${name}: expected a JSON object from token to id`);
+  }
   const lines = files.merges.split(/\r?\n/);
-  if (lines[0].startsWith("#version")) lines.shift();
-  const merges = lines.filter((line) => line !== "");
-  return bytePairTokenizer({ vocabulary, merges });
+  const merges: string[] = [];
+  const numbers: number[] = [];
+  lines.forEach((line, index) => {
+    if (line === "" || (index === 0 && line.startsWith("#version"))) return;
+    merges.push(line);
+    numbers.push(index + 1);
+  });
+  const placeOf = (rank: number): string =>
+    `${inFolder("merges.txt")}:${numbers[rank]}`;
+  return checkedBytePairs({ vocabulary, merges }, name, placeOf);
 }
 
-function parseVocabulary(text: string): Record<string, number> {
-  const parsed: unknown = JSON.parse(text);
-  if (
-    typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
-  ) return parsed as Record<string, number>;
-  throw new SyntaxError(
-    "parseBytePairFiles: vocab.json: expected a JSON object from token to id",
-  );
+/** Whether a value is a JSON object from token to number. */
+export function isVocabulary(
+  value: unknown,
+): value is Readonly<Record<string, number>> {
+  return isJsonObject(value) &&
+    Object.values(value).every((id) => typeof id === "number");
+}
+
+/**
+ * The tokenizer of a vocabulary and merges from a file.
+ *
+ * @param name The file, for error messages.
+ * @param placeOf Where in a file a merge is.
+ * @throws {CorpusError} See {@linkcode parseBytePairFiles}.
+ */
+export function checkedBytePairs(
+  pairs: Omit<BytePairJson, "kind">,
+  name: string,
+  placeOf: (rank: number) => string,
+): BytePairTokenizer {
+  checkOrder(pairs, placeOf);
+  try {
+    return bytePairTokenizer(pairs);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CorpusError(`${name}: ${error.message}`);
+  }
+}
+
+/** Each merge is of bytes or of what merges before it made. */
+function checkOrder(
+  { vocabulary, merges }: Omit<BytePairJson, "kind">,
+  placeOf: (rank: number) => string,
+): void {
+  const made = new Set(byteCharacters);
+  const quote = JSON.stringify;
+  merges.forEach((merge, rank) => {
+    const fail = (message: string): never => {
+      throw new CorpusError(
+        `${placeOf(rank)}: merge ${quote(merge)}: ${message}`,
+      );
+    };
+    const parts = merge.split(" ");
+    if (parts.length !== 2 || parts.includes("")) {
+      fail("expected two tokens with a space between them");
+    }
+    for (const part of parts) {
+      if (made.has(part)) continue;
+      fail(
+        Object.hasOwn(vocabulary, part)
+          ? `no merge before it makes ${quote(part)}; ` +
+            `expected merges in the order in which they were learned`
+          : `${quote(part)} isn't a token of the vocabulary`,
+      );
+    }
+    const result = parts.join("");
+    if (!Object.hasOwn(vocabulary, result)) {
+      fail(`what it makes, ${quote(result)}, isn't a token of the vocabulary`);
+    }
+    made.add(result);
+  });
 }
 
 /** The text of `vocab.json` and `merges.txt` of a byte-pair tokenizer. */
@@ -49,13 +126,14 @@ export function formatBytePairFiles(
  * Reads the tokenizer in a folder with `vocab.json` and `merges.txt`.
  *
  * @throws {Deno.errors.NotFound} If one of them isn't there.
+ * @throws {CorpusError} See {@linkcode parseBytePairFiles}.
  */
 export async function loadBytePairTokenizer(
   directory: string,
 ): Promise<BytePairTokenizer> {
   const [vocabulary, merges] = await Promise.all([
-    Deno.readTextFile(`${directory}/vocab.json`),
-    Deno.readTextFile(`${directory}/merges.txt`),
+    readTextStrictly(`${directory}/vocab.json`),
+    readTextStrictly(`${directory}/merges.txt`),
   ]);
-  return parseBytePairFiles({ vocabulary, merges });
+  return parseBytePairFiles({ vocabulary, merges }, directory);
 }

@@ -1,7 +1,8 @@
 import { byteCharacters, bytesOfToken } from "./byte_alphabet.ts";
 import { byteDecoder } from "./byte_decoder.ts";
 import { applyMerges, type Merges } from "./byte_pair_merges.ts";
-import { ownPiece, pieceBytes, piecesOf } from "./pieces.ts";
+import { cachedEncoder, pieceBytes, piecesOf } from "./pieces.ts";
+import { specialTokenCutter } from "./special_tokens.ts";
 import { checkId, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
 
 /** A byte-pair tokenizer as plain data: `vocab.json` and `merges.txt`. */
@@ -22,10 +23,6 @@ export interface BytePairTokenizer extends Tokenizer {
 
 // Rank and position of a merge share one double (byte_pair_merges.ts).
 const largestVocabulary = 2 ** 21;
-// Texts repeat few pieces often; long pieces are rare, and rarely repeat.
-const cachedPieces = 2 ** 16;
-const cachedLength = 64;
-
 /**
  * The tokenizer of GPT-2 (Radford et al. 2019): byte-level byte-pair encoding.
  * Text is cut into pieces by GPT-2's pattern, and each piece, in bytes, is
@@ -53,22 +50,15 @@ export function bytePairTokenizer(
   const merges = mergesOfIds(json.merges, idOf);
   const ordinary = new Set([...byteIds, ...merges.results]);
   const special = new Map([...idOf].filter(([, id]) => !ordinary.has(id)));
+  const cutSpecial = specialTokenCutter(special);
   const { bytes, starts } = bytesOfIds(idOf, special);
 
-  const cache = new Map<string, Int32Array>();
-  const encodePiece = (piece: string): Int32Array => {
-    const known = cache.get(piece);
-    if (known !== undefined) return known;
+  const encodePiece = cachedEncoder((piece) => {
     const utf8 = pieceBytes(piece);
     const bytes = new Int32Array(utf8.length);
     for (let i = 0; i < bytes.length; i++) bytes[i] = byteIds[utf8[i]];
-    const ids = applyMerges(bytes, merges).slice();
-    if (piece.length <= cachedLength) {
-      if (cache.size === cachedPieces) cache.clear();
-      cache.set(ownPiece(utf8), ids);
-    }
-    return ids;
-  };
+    return applyMerges(bytes, merges).slice();
+  });
 
   return {
     name: "byte-pair",
@@ -76,11 +66,9 @@ export function bytePairTokenizer(
     special,
     encode: (text: string, options: EncodeOptions = {}) => {
       const ids: number[] = [];
-      const parts = options.special ? splitBy(special, text) : [text];
-      for (const part of parts) {
-        const id = options.special ? special.get(part) : undefined;
-        if (id !== undefined) {
-          ids.push(id);
+      for (const part of options.special ? cutSpecial(text) : [text]) {
+        if (typeof part === "number") {
+          ids.push(part);
           continue;
         }
         for (const piece of piecesOf(part)) {
@@ -161,15 +149,4 @@ function bytesOfIds(
   const bytes = new Uint8Array(starts[tokens.length]);
   tokens.forEach((token, id) => bytes.set(token, starts[id]));
   return { bytes, starts };
-}
-
-/** A text cut before and after each special token, the longest first. */
-function splitBy(
-  special: ReadonlyMap<string, number>,
-  text: string,
-): readonly string[] {
-  if (special.size === 0) return [text];
-  const texts = [...special.keys()].sort((a, b) => b.length - a.length);
-  // Splitting by a group keeps what the group matched.
-  return text.split(new RegExp(`(${texts.map(RegExp.escape).join("|")})`));
 }

@@ -1,7 +1,9 @@
 import { CorpusError } from "./corpus_error.ts";
+import { decodeDocument } from "./decode_document.ts";
 import { findFiles } from "./find_files.ts";
+import { isJsonLinesName, readJsonLines } from "./json_lines.ts";
+import { lineError, readLines } from "./lines.ts";
 import { lastCut } from "./pieces.ts";
-import { decodeStrictly, firstInvalid, incompleteTail } from "./strict_utf8.ts";
 
 /** One text of a corpus. */
 export interface CorpusDocument {
@@ -108,12 +110,15 @@ const defaultChunkBytes = 2 ** 20;
 
 /**
  * The text of a corpus in chunks of about `chunkBytes`, 1 MiB by default. A
- * chunk ends after a letter or a digit that is followed by neither, or with
- * its document, so that tokenizers give the same ids for the chunks as for the
+ * chunk ends before white space that follows something else, or with its
+ * document, so that tokenizers give the same ids for the chunks as for the
  * whole document. Where there is no such place the chunk is longer.
  *
+ * Of a document in JSON lines (`.jsonl`, `.ndjson`) it is the field `text` of
+ * each line, with a line end behind it.
+ *
  * @throws {CorpusError} If a document isn't valid UTF-8; names the first byte
- * that isn't.
+ * that isn't. If a line of JSON lines has no text; names the line.
  */
 export async function* readText(
   corpus: Corpus,
@@ -121,7 +126,7 @@ export async function* readText(
 ): AsyncGenerator<string, void, void> {
   for (const document of corpus.documents) {
     let rest = "";
-    for await (const part of decodeDocument(document, chunkBytes)) {
+    for await (const part of documentText(document, chunkBytes)) {
       const text = rest + part;
       const cut = lastCut(text, rest.length) ?? 0;
       if (cut > 0) yield text.slice(0, cut);
@@ -132,51 +137,27 @@ export async function* readText(
 }
 
 /** The text of a document, in parts of whole characters. */
-async function* decodeDocument(
+async function* documentText(
   document: CorpusDocument,
   chunkBytes: number,
 ): AsyncGenerator<string, void, void> {
-  let offset = 0;
-  let tail = new Uint8Array(0);
-  for await (const chunk of readBytes(document, chunkBytes)) {
-    const bytes = new Uint8Array(tail.length + chunk.length);
-    bytes.set(tail);
-    bytes.set(chunk, tail.length);
-    const end = bytes.length - incompleteTail(bytes);
-    const complete = bytes.subarray(0, end);
-    const text = decodeStrictly(complete);
-    if (text === undefined) {
-      throw invalidText(document, offset + (firstInvalid(complete) ?? 0));
-    }
-    yield text;
-    tail = bytes.slice(end);
-    offset += end;
-  }
-  if (tail.length > 0) throw invalidText(document, offset);
-}
-
-/** The bytes of a document; each chunk is valid until the next is asked for. */
-async function* readBytes(
-  document: CorpusDocument,
-  chunkBytes: number,
-): AsyncGenerator<Uint8Array, void, void> {
-  if (document.bytes !== undefined) {
-    for (let start = 0; start < document.byteLength; start += chunkBytes) {
-      yield document.bytes.subarray(start, start + chunkBytes);
-    }
+  if (!isJsonLinesName(document.name)) {
+    yield* decodeDocument(document, chunkBytes);
     return;
   }
-  using file = await Deno.open(document.name);
-  const chunk = new Uint8Array(chunkBytes);
-  for (;;) {
-    const read = await file.read(chunk);
-    if (read === null) return;
-    yield chunk.subarray(0, read);
+  let part = "";
+  for await (
+    const line of readJsonLines(readLines({ documents: [document] }))
+  ) {
+    const { text } = line.fields;
+    if (typeof text !== "string") {
+      throw lineError(line, `no text in it; expected {"text": "…"}`);
+    }
+    part += `${text}\n`;
+    if (part.length >= chunkBytes) {
+      yield part;
+      part = "";
+    }
   }
-}
-
-function invalidText(document: CorpusDocument, offset: number): CorpusError {
-  return new CorpusError(
-    `${document.name}: not a text in UTF-8: byte ${offset} is invalid`,
-  );
+  if (part !== "") yield part;
 }

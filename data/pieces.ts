@@ -1,8 +1,11 @@
 /**
- * How text is cut before byte pairs are merged, as GPT-2 does it.
+ * How text is cut into pieces that are encoded one by one: GPT-2's way, and
+ * what is common to all ways.
  *
  * @module
  */
+
+import { chunksOf, type TextChunks } from "./tokenizer.ts";
 
 // GPT-2's pattern. `\p{White_Space}` stands where the original has `\s`:
 // JavaScript's `\s` lacks U+0085 and has U+FEFF.
@@ -18,15 +21,15 @@ export function piecesOf(text: string): readonly string[] {
   return text.toWellFormed().match(pattern) ?? [];
 }
 
-// No piece reaches over such a place, and none before it depends on what
-// follows: runs of letters and of digits end there, contractions end in
-// letters, and only white space looks ahead.
-const cut = /^[\p{L}\p{N}][^\p{L}\p{N}\p{Cs}]$/u;
+// White space that a tokenizer may change or drop is the beginning of what
+// follows; control characters that are white space too (U+000B, U+0085) may
+// vanish, and join what stands around them.
+const cut = /^\P{White_Space}[ \t\n\r\p{Z}]$/u;
 
 /**
  * The last place, at index `from` or later, where a text can be cut without
- * changing its pieces: after a letter or a digit that is followed by neither.
- * `undefined` if there is none.
+ * changing what any tokenizer makes of it: before white space that follows
+ * something else. `undefined` if there is none.
  */
 export function lastCut(text: string, from: number): number | undefined {
   for (let place = text.length - 1; place >= Math.max(from, 1); place--) {
@@ -47,6 +50,43 @@ export function pieceBytes(piece: string): Uint8Array<ArrayBuffer> {
  * A copy of a piece that may be kept. A piece itself is a view of the text
  * that it was cut from, and would keep all of that text in memory.
  */
-export function ownPiece(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
+function ownPiece(piece: string): string {
+  return decoder.decode(encoder.encode(piece));
+}
+
+/** How often each piece of a text occurs, in the order of first occurrence. */
+export async function countPieces(
+  text: TextChunks,
+  cut: (chunk: string) => Iterable<string>,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for await (const chunk of chunksOf(text)) {
+    for (const piece of cut(chunk)) {
+      const count = counts.get(piece);
+      if (count === undefined) counts.set(ownPiece(piece), 1);
+      else counts.set(piece, count + 1);
+    }
+  }
+  return counts;
+}
+
+// Texts repeat few pieces often; long pieces are rare, and rarely repeat.
+const cachedPieces = 2 ** 16;
+const cachedLength = 64;
+
+/** The encoder of pieces that remembers what it made of short ones. */
+export function cachedEncoder(
+  encode: (piece: string) => Int32Array,
+): (piece: string) => Int32Array {
+  const cache = new Map<string, Int32Array>();
+  return (piece) => {
+    const known = cache.get(piece);
+    if (known !== undefined) return known;
+    const ids = encode(piece);
+    if (piece.length <= cachedLength) {
+      if (cache.size === cachedPieces) cache.clear();
+      cache.set(ownPiece(piece), ids);
+    }
+    return ids;
+  };
 }

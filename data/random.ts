@@ -28,6 +28,15 @@ export function hash(...values: readonly number[]): number {
   return state;
 }
 
+/** A hash, from 0 to 2^32 - 1, of a text and an integer ≥ 0. */
+export function hashText(text: string, seed: number): number {
+  let state = seed | 0;
+  for (let i = 0; i < text.length; i++) {
+    state = Math.imul(state ^ text.charCodeAt(i), 0x01000193) + 0x9e3779b9 | 0;
+  }
+  return hash(state >>> 0, text.length, seed);
+}
+
 /** A number from 0 to `count - 1`, all equally likely, from hashed values. */
 export function hashBelow(
   count: number,

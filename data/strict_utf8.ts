@@ -1,3 +1,5 @@
+import { CorpusError } from "./corpus_error.ts";
+
 /** How many bytes a character has that begins with this byte. */
 function sequenceLength(first: number): number {
   if (first < 0x80) return 1;
@@ -42,4 +44,19 @@ export function firstInvalid(
     position = end;
   }
   return undefined;
+}
+
+/**
+ * The text of a small file, without a byte order mark.
+ *
+ * @throws {Deno.errors.NotFound} If there is no such file.
+ * @throws {CorpusError} If it isn't valid UTF-8; names the first invalid byte.
+ */
+export async function readTextStrictly(path: string): Promise<string> {
+  const bytes = await Deno.readFile(path);
+  const text = decodeStrictly(bytes);
+  if (text !== undefined) return text.replace(/^\uFEFF/, "");
+  throw new CorpusError(
+    `${path}: not a text in UTF-8: byte ${firstInvalid(bytes)} is invalid`,
+  );
 }

@@ -1,5 +1,6 @@
 import { byteTokenizer } from "./byte_tokenizer.ts";
 import { type Corpus, readText } from "./corpus.ts";
+import { isJsonLinesName } from "./json_lines.ts";
 import {
   type BytesPerToken,
   bytesPerToken,
@@ -46,7 +47,9 @@ export async function tokenizeCorpus(
   if (corpus.byteLength <= memoryLimit) {
     return await encodeToMemory(corpus, tokenizer);
   }
-  const inFiles = corpus.documents.every(({ bytes }) => bytes === undefined);
+  const inFiles = corpus.documents.every(({ name, bytes }) =>
+    bytes === undefined && !isJsonLinesName(name)
+  );
   if (tokenizer === byteTokenizer && inFiles) {
     for await (const _ of readText(corpus)); // it must be UTF-8 all the same
     const files = corpus.documents.map(({ name, byteLength }) => ({

@@ -24,9 +24,9 @@ export interface StreamingDecoder {
 /**
  * A reversible map between text and ids from `0` to `vocabularySize - 1`.
  *
- * Long texts are encoded chunk by chunk: a chunk ends after a letter or a
- * digit that is followed by neither. Every tokenizer here gives the same ids
- * for the chunks as for the whole.
+ * Long texts are encoded chunk by chunk: a chunk ends before white space that
+ * follows something else. Every tokenizer here gives the same ids for the
+ * chunks as for the whole.
  */
 export interface Tokenizer {
   /** The kind of tokenizer: `byte`, `character` or `byte-pair`. */

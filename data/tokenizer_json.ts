@@ -5,6 +5,11 @@ import {
   characterTokenizer,
 } from "./character_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { type UnigramJson, unigramTokenizer } from "./unigram_tokenizer.ts";
+import {
+  type WordPieceJson,
+  wordPieceTokenizer,
+} from "./word_piece_tokenizer.ts";
 
 /** The byte-level tokenizer as plain data. */
 export interface ByteJson {
@@ -13,7 +18,12 @@ export interface ByteJson {
 }
 
 /** A tokenizer as plain data, as a checkpoint carries it. */
-export type TokenizerJson = ByteJson | CharacterJson | BytePairJson;
+export type TokenizerJson =
+  | ByteJson
+  | CharacterJson
+  | BytePairJson
+  | WordPieceJson
+  | UnigramJson;
 
 /**
  * The tokenizer whose `toJSON` gave this plain data.
@@ -41,9 +51,41 @@ export function tokenizerFromJson(json: unknown): Tokenizer {
       merges: data.merges,
     });
   }
+  if (data.kind === "word-piece" && isWordPiece(data)) {
+    return wordPieceTokenizer(withoutKind(data));
+  }
+  if (data.kind === "unigram" && isUnigram(data)) {
+    return unigramTokenizer(withoutKind(data));
+  }
   throw new TypeError(
     `tokenizerFromJson: ${
       JSON.stringify(json)?.slice(0, 80)
-    } isn't a tokenizer: expected { kind: "byte" }, { kind: "character", characters, unknown } or { kind: "byte-pair", vocabulary, merges }`,
+    } isn't a tokenizer: expected { kind: "byte" }, { kind: "character", characters, unknown }, { kind: "byte-pair", vocabulary, merges }, { kind: "word-piece", vocabulary, … } or { kind: "unigram", vocabulary, scores, … }`,
   );
+}
+
+function isWordPiece(data: Partial<WordPieceJson>): data is WordPieceJson {
+  const { vocabulary, special, unknown, normalization, longestWord } = data;
+  return isTexts(vocabulary) && isTexts(special) &&
+    typeof unknown === "string" && typeof longestWord === "number" &&
+    typeof normalization === "object" && normalization !== null;
+}
+
+function isUnigram(data: Partial<UnigramJson>): data is UnigramJson {
+  const { vocabulary, scores, special, unknown, normalization } = data;
+  return isTexts(vocabulary) && isTexts(special) &&
+    Array.isArray(scores) && typeof unknown === "string" &&
+    Array.isArray(normalization) && typeof data.bytes === "boolean" &&
+    typeof data.prefix === "boolean" &&
+    (data.cut === "words" || data.cut === "spaces");
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) &&
+    value.every((item) => typeof item === "string");
+}
+
+function withoutKind<T extends TokenizerJson>(data: T): Omit<T, "kind"> {
+  const { kind: _, ...rest } = data;
+  return rest;
 }

@@ -1,13 +1,19 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   bytePairTokenizer,
+  CorpusError,
   formatBytePairFiles,
   loadBytePairTokenizer,
   parseBytePairFiles,
-  readText,
-  textCorpus,
   trainBytePairEncoding,
 } from "../../data/mod.ts";
+import {
+  assertChunksAgree,
+  generator,
+  oddTexts,
+  prose,
+  randomText,
+} from "./chunks.ts";
 import { goldenDevices, testGolden } from "../golden.ts";
 import { goldenTokenizer } from "./golden_tokenizer.ts";
 
@@ -28,22 +34,6 @@ Deno.test("a tokenizer comes back from its folder", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
-
-/** Numbers that look random, from 0 up to but not including `count`. */
-function generator(seed: number): (count: number) => number {
-  let state = seed;
-  return (count) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 2 ** 32 * count);
-  };
-}
-
-function randomText(seed: number, alphabet: string, length: number): string {
-  const below = generator(seed);
-  const characters = Array.from(alphabet);
-  return Array.from({ length }, () => characters[below(characters.length)])
-    .join("");
-}
 
 /** GPT-2's `bpe`: all pairs of the lowest rank, then again. */
 function mergePlainly(tokens: string[], merges: readonly string[]): string[] {
@@ -140,10 +130,6 @@ Deno.test("training counts as a full recount would", async () => {
   }
 });
 
-const prose =
-  "It's a truth universally acknowledged, that 1 man in 10 doesn't know.\n" +
-  "  Die Größe — 東京タワー、333メートル — \u{1F5FC}\u{1F5FC} isn't 'relevant'.\n\n\t";
-
 Deno.test("a trained encoding compresses, and is the same each time", async () => {
   const options = { vocabularySize: 320 };
   const text = prose.repeat(20);
@@ -183,31 +169,11 @@ Deno.test("tokens named like properties of objects are tokens", async () => {
 });
 
 Deno.test("chunks of any size give the ids of the whole text", async () => {
-  const texts = [
-    prose.repeat(3),
-    randomText(
-      1,
-      "ab'slredvmt 1 2\n\t\u3000.,'é東\u0301\u{20000}\u{1F5FC}",
-      700,
-    ),
-    randomText(2, "a' \n1", 500),
-    "no_place_to_cut_in_".replaceAll("_", "") + "é".repeat(100),
-    " ".repeat(100) + "a" + "\n".repeat(50),
-  ];
-  const merged = [...texts, ...texts].join(" ");
+  const merged = [...oddTexts, ...oddTexts].join(" ");
   const tokenizer = await trainBytePairEncoding(merged, {
     vocabularySize: 600,
   });
-  for (const text of texts) {
-    const whole = [...tokenizer.encode(text)];
-    for (const chunkBytes of [1, 2, 3, 5, 8, 21, 144, 10_000]) {
-      const ids: number[] = [];
-      for await (const chunk of readText(textCorpus("", text), chunkBytes)) {
-        ids.push(...tokenizer.encode(chunk));
-      }
-      assertEquals(ids, whole);
-    }
-  }
+  for (const text of oddTexts) await assertChunksAgree(tokenizer, text);
 });
 
 Deno.test("a long piece doesn't take quadratic time", async () => {
@@ -234,6 +200,33 @@ Deno.test("mistakes in vocabulary and merges are named", () => {
   assertThrows(make({ ab: 256 }, ["a b", "ab"]), RangeError, "merge 1");
   const lacking = { vocabulary: { a: 0 }, merges: [] };
   assertThrows(() => bytePairTokenizer(lacking), RangeError, "byte 0");
-  const parse = () => parseBytePairFiles({ vocabulary: "[]", merges: "" });
-  assertThrows(parse, SyntaxError, "vocab.json");
+});
+
+Deno.test("mistakes in vocab.json and merges.txt name file and line", () => {
+  const bytes = JSON.stringify(byteVocabulary).slice(1, -1);
+  const withTokens = `{${bytes}, "ab": 256, "abc": 257}`;
+  const cases: readonly [string, string, string][] = [
+    ["[]", "", "vocab.json: expected a JSON object"],
+    [`{\n"a": 1,\n}`, "", "vocab.json:3: not JSON"],
+    [`{"a": "b"}`, "", "vocab.json: expected a JSON object"],
+    [`{${bytes}, "ab": 300}`, "", `vocab.json: bytePairTokenizer: token "ab"`],
+    [`{"a": 0}`, "", "no token for byte 0"],
+    [
+      withTokens,
+      "#version: 0.2\nab c\na b\n",
+      `merges.txt:2: merge "ab c": no merge before it makes "ab"`,
+    ],
+    [withTokens, "a b\n\nab c\na bq", `merges.txt:4: merge "a bq": "bq" isn't`],
+    [withTokens, "b c", `merges.txt:1: merge "b c": what it makes, "bc"`],
+    [withTokens, "a b c", 'merges.txt:1: merge "a b c": expected two tokens'],
+    [withTokens, "a  b", "expected two tokens"],
+  ];
+  for (const [vocabulary, merges, message] of cases) {
+    const parse = () => parseBytePairFiles({ vocabulary, merges });
+    assertThrows(parse, CorpusError, message);
+  }
+  const { merges } = parseBytePairFiles(
+    { vocabulary: withTokens, merges: "#version: 0.2\r\na b\r\nab c\r\n" },
+  ).toJSON();
+  assertEquals(merges, ["a b", "ab c"]);
 });

@@ -16,27 +16,7 @@ import {
   trainBytePairEncoding,
   trainCharacterTokenizer,
 } from "../../data/mod.ts";
-
-/** Runs a test in a temporary folder with files in it. */
-async function inFolder(
-  files: Record<string, string | Uint8Array>,
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    for (const [name, content] of Object.entries(files)) {
-      const path = `${folder}/${name}`;
-      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), {
-        recursive: true,
-      });
-      if (typeof content === "string") await Deno.writeTextFile(path, content);
-      else await Deno.writeFile(path, content);
-    }
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder } from "./in_folder.ts";
 
 function names(corpus: Corpus, folder: string): string[] {
   return corpus.documents.map(({ name }) => name.replace(`${folder}/`, ""));
@@ -244,3 +224,35 @@ Deno.test("the default corpus is Deno's own declarations", async () => {
   assertStringIncludes(text, "declare namespace Deno");
   assert(!text.includes("\x1b"));
 });
+
+Deno.test("of JSON lines the field text is read", () =>
+  inFolder({
+    "a.jsonl": '{"text":"one","id":1}\n\n{"id":2,"text":"zwei\\nlines"}\r\n',
+    "b.txt": '{"text":"not JSON lines"}',
+    "bad/number.jsonl": '{"text":"one"}\n{"text":2}\n',
+    "bad/broken.ndjson": '\n{"text":"one"\n',
+    "bad/list.jsonl": '["one"]',
+  }, async (folder) => {
+    const paths = [`${folder}/a.jsonl`, `${folder}/b.txt`];
+    const corpus = await openCorpus(paths);
+    const text = 'one\nzwei\nlines\n{"text":"not JSON lines"}';
+    assertEquals(await join(readText(corpus)), text);
+    assertEquals(await join(readText(corpus, 1)), text);
+    for (const memoryLimit of [0, 1000]) {
+      using tokens = await tokenizeCorpus(corpus, byteTokenizer, {
+        memoryLimit,
+      });
+      const ids = new Int32Array(tokens.length);
+      tokens.read(0, ids);
+      assertEquals(byteTokenizer.decode(ids), text);
+    }
+    const cases = [
+      ["number.jsonl:2: no text", "number.jsonl"],
+      ["broken.ndjson:2: not JSON", "broken.ndjson"],
+      ["list.jsonl:1: ", "list.jsonl"],
+    ];
+    for (const [message, name] of cases) {
+      const wrong = await openCorpus([`${folder}/bad/${name}`]);
+      await assertRejects(() => join(readText(wrong)), CorpusError, message);
+    }
+  }));

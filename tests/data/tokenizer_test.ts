@@ -12,6 +12,8 @@ import {
   tokenizerFromJson,
   trainBytePairEncoding,
   trainCharacterTokenizer,
+  trainUnigram,
+  trainWordPiece,
 } from "../../data/mod.ts";
 
 const texts = [
@@ -21,13 +23,21 @@ const texts = [
   "zero \0 and controls \x01\x7f\x85",
 ];
 
-const tokenizers: readonly Tokenizer[] = [
+const lossless: readonly Tokenizer[] = [
   byteTokenizer,
   await trainCharacterTokenizer(texts),
   await trainCharacterTokenizer(texts, { unknown: true }),
   await trainBytePairEncoding(texts.join("").repeat(3), {
     vocabularySize: 300,
   }),
+  // NFKC leaves these texts as they are.
+  await trainUnigram(texts.join("").repeat(3), { vocabularySize: 300 }),
+];
+
+const tokenizers: readonly Tokenizer[] = [
+  ...lossless,
+  await trainWordPiece(texts, { vocabularySize: 80 }),
+  await trainUnigram(texts, { vocabularySize: 300, prefix: true }),
 ];
 
 /** What a streaming decoder makes of ids, in the parts that it returns. */
@@ -36,13 +46,22 @@ function stream(tokenizer: Tokenizer, ids: ArrayLike<number>): string[] {
   return [...Array.from(ids, (id) => decoder.push(id)), decoder.flush()];
 }
 
-Deno.test("every tokenizer gives back the text, whole and streamed", () => {
-  for (const tokenizer of tokenizers) {
+Deno.test("lossless tokenizers give back the text, whole and streamed", () => {
+  for (const tokenizer of lossless) {
     for (const text of texts) {
       const ids = tokenizer.encode(text);
       assert(ids.every((id) => id >= 0 && id < tokenizer.vocabularySize));
       assertEquals(tokenizer.decode(ids), text);
       assertEquals(stream(tokenizer, ids).join(""), text);
+    }
+  }
+});
+
+Deno.test("every tokenizer streams what it decodes", () => {
+  for (const tokenizer of tokenizers) {
+    for (const text of texts) {
+      const ids = tokenizer.encode(text);
+      assertEquals(stream(tokenizer, ids).join(""), tokenizer.decode(ids));
     }
   }
 });
@@ -71,7 +90,11 @@ Deno.test("every tokenizer refuses ids outside its vocabulary", () => {
 });
 
 Deno.test("tokenizerFromJson refuses what isn't a tokenizer", () => {
-  for (const json of [null, 3, {}, { kind: "word" }, { kind: "character" }]) {
+  for (
+    const json of [null, 3, {}, { kind: "word-piece" }, { kind: "unigram" }, {
+      kind: "character",
+    }]
+  ) {
     const read = () => tokenizerFromJson(json);
     assertThrows(read, TypeError, "isn't a tokenizer");
   }

@@ -1,0 +1,84 @@
+import { shuffled } from "./random.ts";
+
+/** How batches of examples are drawn. */
+export interface ExampleSamplerOptions {
+  /** The number of examples, at least 1. */
+  readonly count: number;
+  /** The number of examples in a batch, at least 1. */
+  readonly batch: number;
+  /** The seed of all draws: a non-negative integer. */
+  readonly seed: number;
+  /**
+   * The length of each example. With it, examples of like length share a
+   * batch, so that little of it is padding.
+   */
+  readonly lengths?: ArrayLike<number>;
+}
+
+/** Batches of examples by step; holds no state. */
+export interface ExampleSampler {
+  /**
+   * The examples of a step's batch, integers from 0 to `count - 1`: a function
+   * of seed and step alone.
+   */
+  indices(step: number): Int32Array<ArrayBuffer>;
+  /** How many batches bring each example once, rounded up. */
+  readonly batchesPerEpoch: number;
+}
+
+/** Batches that are sorted by length together. */
+const poolBatches = 32;
+
+/**
+ * Draws examples: each once an epoch, in a new order each time. An epoch that
+ * ends within a batch goes over into the next. Nothing is remembered from
+ * batch to batch, so a run that resumes at a step sees what it would have seen.
+ *
+ * With `lengths` the draws of 32 batches are sorted by length before they are
+ * cut into batches, which then come in a shuffled order.
+ *
+ * @throws {RangeError} If an option isn't what it should be.
+ *
+ * @example
+ * ```ts
+ * import { exampleSampler } from "@layerbraid/layerbraid/data";
+ *
+ * const sampler = exampleSampler({ count: 6, batch: 2, seed: 1 });
+ * const epoch = [0, 1, 2].flatMap((step) => [...sampler.indices(step)]);
+ * console.log(epoch.sort()); // [ 0, 1, 2, 3, 4, 5 ]
+ * ```
+ */
+export function exampleSampler(options: ExampleSamplerOptions): ExampleSampler {
+  const { count, batch, seed, lengths } = options;
+  requireInteger("count", count, 1);
+  requireInteger("batch", batch, 1);
+  requireInteger("seed", seed, 0);
+  if (lengths !== undefined && lengths.length !== count) {
+    throw new RangeError(
+      `exampleSampler: ${lengths.length} lengths for ${count} examples: expected one for each`,
+    );
+  }
+  const exampleOf = (draw: number): number =>
+    shuffled(draw % count, count, seed, Math.floor(draw / count));
+  const draws = (first: number, length: number): Int32Array<ArrayBuffer> =>
+    Int32Array.from({ length }, (_, row) => exampleOf(first + row));
+  return {
+    batchesPerEpoch: Math.ceil(count / batch),
+    indices: (step) => {
+      requireInteger("step", step, 0);
+      if (lengths === undefined) return draws(step * batch, batch);
+      const pool = Math.floor(step / poolBatches);
+      const examples = draws(pool * poolBatches * batch, poolBatches * batch)
+        .sort((a, b) => lengths[a] - lengths[b]);
+      const place = shuffled(step % poolBatches, poolBatches, seed, pool);
+      return examples.slice(place * batch, (place + 1) * batch);
+    },
+  };
+}
+
+function requireInteger(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new RangeError(
+    `exampleSampler: ${name} ${value}: expected an integer of at least ${least}`,
+  );
+}
