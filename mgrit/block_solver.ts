@@ -15,12 +15,8 @@ import {
 import { type LayerRow, layersOf, parametersOf } from "./layer_row.ts";
 import { type Chain, multigrid, type Solution } from "./multigrid.ts";
 import type { MultigridOptions } from "./multigrid_options.ts";
-import {
-  advance,
-  assertStacked,
-  type OdeBlock,
-  stepSize,
-} from "./ode_block.ts";
+import type { Propagator } from "./propagator.ts";
+import { advance, type OdeBlock, stepSize } from "./ode_block.ts";
 import {
   adjointPlace,
   type Execution,
@@ -29,6 +25,7 @@ import {
   rowPropagator,
   type RowStep,
 } from "./row_propagator.ts";
+import { assertStacked } from "./section.ts";
 import { stackedTrees, stackStates } from "./stacked_states.ts";
 import { trees } from "./state_space.ts";
 
@@ -93,11 +90,13 @@ function chainOf<X extends Tree, P extends Tree, C>(
   finalStep: RowStep<X>,
 ): Chain<X> {
   const [{ device }] = leaves(first);
+  const propagatorOf = (step: RowStep<X>): Propagator<X> =>
+    rowPropagator({ execution, placeOf, step, sections: block.sections });
   return {
     steps: block.layers,
     space: execution === "stacked" ? stackedTrees<X>() : trees<X>(),
-    propagator: rowPropagator(execution, placeOf, step),
-    finalPropagator: rowPropagator(execution, placeOf, finalStep),
+    propagator: propagatorOf(step),
+    finalPropagator: propagatorOf(finalStep),
     launches: () => device.launches,
     measure,
   };
@@ -117,14 +116,18 @@ export function solveForward<X extends Tree, P extends Tree, C>(
   pullbacks?: RowPullbacks<X, P>,
 ): Solution<X> {
   const { block, parameters } = problem;
-  assertStacked(parameters, block.layers);
+  assertStacked(parameters, block);
+  const { sections } = block;
   const step: RowStep<X> = (state, row, stride) =>
-    rowStep(problem, row, stride)(state, parametersOf(parameters, row));
+    rowStep(problem, row, stride)(
+      state,
+      parametersOf(parameters, row, sections),
+    );
   const recordedStep: RowStep<X> = (state, row, stride) => {
     const { value, pullback } = vjp<[X, P], X>(
       rowStep(problem, row, stride),
       state,
-      parametersOf(parameters, row),
+      parametersOf(parameters, row, sections),
     );
     pullbacks?.set(row, pullback);
     return value;
@@ -163,6 +166,7 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
   pullbacks?: RowPullbacks<X, P>,
 ): AdjointSolution<X, P> {
   const { block, parameters } = problem;
+  const { sections } = block;
   const gradient = mapTree(
     (leaf) => empty(leaf.device, leaf.dtype, leaf.shape, "solve"),
     parameters,
@@ -174,7 +178,7 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
   const step: RowStep<X> = (w, row, stride, { index }) => {
     const recorded = index === 0 ? pullbacks?.get(row) : undefined;
     if (recorded?.repeatable) return recorded.first(w);
-    const weights = parametersOf(parameters, row);
+    const weights = parametersOf(parameters, row, sections);
     const { value, pullback } = vjp<[X], X>(
       (x) => rowStep(problem, row, stride)(x, weights),
       pointOf(row, index === 0 ? forward.inputs : forward.states),
@@ -186,14 +190,15 @@ export function solveAdjoint<X extends Tree, P extends Tree, C>(
     const { value, pullback } = vjp<[X, P], X>(
       rowStep(problem, row, 1),
       pointOf(row, forward.inputs),
-      parametersOf(parameters, row),
+      parametersOf(parameters, row, sections),
     );
     dispose(value);
     return pullback;
   };
   const finalStep: RowStep<X> = (w, row) => {
     const pullback = pullbacks?.get(row) ?? evaluated(row);
-    return pullback.into(w, [undefined, parametersOf(gradient, row)])[0];
+    const place = parametersOf(gradient, row, sections);
+    return pullback.into(w, [undefined, place])[0];
   };
   const chain = chainOf(
     problem,

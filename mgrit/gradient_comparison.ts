@@ -16,6 +16,7 @@ import {
   withoutScope,
 } from "../tensor/internal.ts";
 import type { GradientProbe } from "./probe.ts";
+import type { Section } from "./section.ts";
 
 const square = e.elementwise("compareGradients", ["float"], ([x]) => [
   e.mul(x, x),
@@ -38,6 +39,9 @@ const squaredDifference = e.elementwise(
  * @param gradient g. Stacked: every leaf has the layer as its first axis. It
  *   may be freed as soon as the function has returned its promise.
  * @param better g*, in the same shapes; likewise.
+ * @param sections Of the block, if it has any: gradients are `{ [section]: tree }`
+ *   then, and layers count through all sections. A section without gradients
+ *   may be absent.
  * @throws {RangeError} If shapes differ, or leaves have different numbers of
  *   layers.
  *
@@ -56,9 +60,15 @@ const squaredDifference = e.elementwise(
 export async function compareGradients(
   gradient: Tree,
   better: Tree,
+  sections?: readonly Section[],
 ): Promise<GradientProbe> {
-  const sums = withoutScope(() => sumsOf(leaves(gradient), leaves(better)));
-  const [quantities, count, layers] = sums.shape;
+  const pairs = sections === undefined
+    ? leafPairs(gradient, better)
+    : sectionPairs(gradient, better, sections);
+  const layers = sections?.reduce((sum, section) => sum + section.layers, 0) ??
+    pairs[0].x.shape[0];
+  const sums = withoutScope(() => sumsOf(pairs, layers));
+  const [quantities, count] = sums.shape;
   const values = await sums.data();
   sums.dispose();
   const squaresOf = (quantity: number, layer: number): number => {
@@ -87,23 +97,50 @@ export async function compareGradients(
   };
 }
 
+/** A leaf of both gradients. */
+interface LeafPair {
+  readonly x: Tensor;
+  readonly y: Tensor;
+  /** Which layer of the block its first one is. */
+  readonly start: number;
+}
+
+function leafPairs(gradient: Tree, better: Tree, start = 0): LeafPair[] {
+  const [xs, ys] = [leaves(gradient), leaves(better)];
+  assertComparable(xs, ys);
+  return xs.map((x, i) => ({ x, y: ys[i], start }));
+}
+
+function sectionPairs(
+  gradient: Tree,
+  better: Tree,
+  sections: readonly Section[],
+): LeafPair[] {
+  type Trees = Readonly<Record<string, Tree | undefined>>;
+  let start = 0;
+  return sections.flatMap(({ name, layers }) => {
+    const part = (gradient as Trees)[name] ?? {};
+    const pairs = leaves(part).length === 0
+      ? []
+      : leafPairs(part, (better as Trees)[name] ?? {}, start);
+    start += layers;
+    return pairs;
+  });
+}
+
 /** ‖gₙ − g*ₙ‖², ‖gₙ‖² and ‖g*ₙ‖² as `[3, leaves, layers]`. */
-function sumsOf(
-  gradient: readonly Tensor[],
-  better: readonly Tensor[],
-): Tensor {
-  assertComparable(gradient, better);
-  const [{ device, shape: [layers] }] = gradient;
-  const shape = [3, gradient.length, layers];
+function sumsOf(pairs: readonly LeafPair[], layers: number): Tensor {
+  const [{ x: { device } }] = pairs;
+  const shape = [3, pairs.length, layers];
   const sums = empty(device, device.floatDtype, shape, "compareGradients");
-  gradient.forEach((x, leaf) => {
-    const y = better[leaf];
+  if (pairs.some(({ x }) => x.shape[0] < layers)) device.fill(sums, 0);
+  pairs.forEach(({ x, y, start }, leaf) => {
     const shape = x.shape.map((extent, axis) => axis === 0 ? extent : 1);
     const sum = (quantity: number): Tensor =>
       sums.view(
         shape,
         contiguousStrides(shape),
-        (quantity * gradient.length + leaf) * layers,
+        (quantity * pairs.length + leaf) * layers + start,
       );
     const { backend } = device;
     const views = [sum(0), sum(1), sum(2)];

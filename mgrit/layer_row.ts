@@ -6,6 +6,7 @@
  */
 
 import { mapTree, type Tensor, type Tree } from "../tensor/internal.ts";
+import { type Section, sectionAt } from "./section.ts";
 
 /** The layers first, first + spacing, … */
 export interface LayerRow {
@@ -27,9 +28,23 @@ export function layersOf({ first, spacing, count }: LayerRow): number[] {
   return Array.from({ length: count }, (_, i) => first + i * spacing);
 }
 
-/** The parameters of a row of stacked ones, as views. */
-export function parametersOf<P extends Tree>(parameters: P, row: LayerRow): P {
-  return mapTree((leaf) => rowView(leaf, row), parameters);
+/**
+ * The parameters of a row of stacked ones, as views. With sections the row lies
+ * in one of them, and what it gets is of that section: typed as the whole, for
+ * to the solver both are trees.
+ */
+export function parametersOf<P extends Tree>(
+  parameters: P,
+  row: LayerRow,
+  sections?: readonly Section[],
+): P {
+  if (sections === undefined) {
+    return mapTree((leaf) => rowView(leaf, row), parameters);
+  }
+  const { name, start } = sectionAt(sections, row.first);
+  const own = (parameters as Readonly<Record<string, Tree>>)[name] as P;
+  const local = { ...row, first: row.first - start };
+  return mapTree((leaf) => rowView(leaf, local), own);
 }
 
 function rowView(

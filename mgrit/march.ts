@@ -13,6 +13,7 @@ import {
   type Tree,
 } from "../tensor/internal.ts";
 import { parametersOf, singleLayer } from "./layer_row.ts";
+import type { SectionedLayers } from "./section.ts";
 
 /** What gradients flow to. */
 export interface Inputs<X extends Tree, P extends Tree> {
@@ -50,7 +51,7 @@ function march<X extends Tree>(
 
 /** Without gradients: keeps nothing. */
 export function marchOnly<X extends Tree, P extends Tree>(
-  layers: number,
+  { layers, sections }: SectionedLayers,
   step: Step<X, P>,
   { x, parameters }: Inputs<X, P>,
 ): March<X, P> {
@@ -58,7 +59,8 @@ export function marchOnly<X extends Tree, P extends Tree>(
     value: march(
       layers,
       x,
-      (n, state) => step(n)(state, parametersOf(parameters, singleLayer(n))),
+      (n, state) =>
+        step(n)(state, parametersOf(parameters, singleLayer(n), sections)),
     ),
     pullback: unneeded,
     release: () => {},
@@ -67,13 +69,13 @@ export function marchOnly<X extends Tree, P extends Tree>(
 
 /** Plain backpropagation: a tape for each layer. */
 export function marchWithTapes<X extends Tree, P extends Tree>(
-  layers: number,
+  block: SectionedLayers,
   step: Step<X, P>,
   { x, parameters }: Inputs<X, P>,
 ): March<X, P> {
   const pullbacks: ReturnType<typeof vjp<[X, P], X>>["pullback"][] = [];
-  const value = march(layers, x, (n, state) => {
-    const layer = parametersOf(parameters, singleLayer(n));
+  const value = march(block.layers, x, (n, state) => {
+    const layer = parametersOf(parameters, singleLayer(n), block.sections);
     const { value, pullback } = vjp<[X, P], X>(step(n), state, layer);
     pullbacks.push(pullback);
     return value;
@@ -82,7 +84,7 @@ export function marchWithTapes<X extends Tree, P extends Tree>(
     value,
     pullback: (cotangent) =>
       marchBack(
-        layers,
+        block,
         parameters,
         cotangent,
         (n, w, place) => pullbacks[n].into(w, [undefined, place])[0],
@@ -93,22 +95,23 @@ export function marchWithTapes<X extends Tree, P extends Tree>(
 
 /** Keeps the states, and computes each layer again on the way back. */
 export function marchWithStates<X extends Tree, P extends Tree>(
-  layers: number,
+  block: SectionedLayers,
   step: Step<X, P>,
   { x, parameters }: Inputs<X, P>,
 ): March<X, P> {
   const states: X[] = [];
   const hold = <T extends Tree>(tree: T): T =>
     mapTree((leaf) => leaf.retain(), tree);
-  const value = march(layers, x, (n, state) => {
+  const value = march(block.layers, x, (n, state) => {
     states.push(hold(state));
-    return step(n)(state, parametersOf(parameters, singleLayer(n)));
+    const layer = parametersOf(parameters, singleLayer(n), block.sections);
+    return step(n)(state, layer);
   });
   return {
     value,
     pullback: (cotangent) =>
-      marchBack(layers, parameters, cotangent, (n, w, place) => {
-        const layer = parametersOf(parameters, singleLayer(n));
+      marchBack(block, parameters, cotangent, (n, w, place) => {
+        const layer = parametersOf(parameters, singleLayer(n), block.sections);
         const { value, pullback } = vjp<[X, P], X>(step(n), states[n], layer);
         dispose(value);
         return pullback.into(w, [undefined, place])[0];
@@ -119,7 +122,7 @@ export function marchWithStates<X extends Tree, P extends Tree>(
 
 /** λₙ = (∂Φₙ/∂x)ᵀ λₙ₊₁ from the last layer to the first, gₙ = (∂Φₙ/∂θ)ᵀ λₙ₊₁. */
 function marchBack<X extends Tree, P extends Tree>(
-  layers: number,
+  { layers, sections }: SectionedLayers,
   parameters: P,
   cotangent: X,
   pull: (n: number, w: X, place: P) => X,
@@ -131,7 +134,7 @@ function marchBack<X extends Tree, P extends Tree>(
   let w = cotangent;
   for (let n = layers - 1; n >= 0; n--) {
     const next = scope(() =>
-      pull(n, w, parametersOf(gradient, singleLayer(n)))
+      pull(n, w, parametersOf(gradient, singleLayer(n), sections))
     );
     if (n < layers - 1) dispose(w);
     w = next;

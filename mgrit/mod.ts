@@ -21,6 +21,12 @@ export {
 } from "./multigrid_options.ts";
 export { type Sweep, type SweepKind } from "./sweep.ts";
 export * from "./ode_block.ts";
+export {
+  assertStacked,
+  type Section,
+  type SectionedLayers,
+} from "./section.ts";
+export * from "./sectioned_block.ts";
 export * from "./propagator.ts";
 export { solve, type SolveOptions, type SolveReport } from "./solve.ts";
 export * from "./state_space.ts";

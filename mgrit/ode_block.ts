@@ -35,6 +35,7 @@ import {
   type Tree,
 } from "../tensor/internal.ts";
 import * as e from "../tensor/expression.ts";
+import type { Section } from "./section.ts";
 
 /** Which layers a call computes. */
 export interface LayerContext {
@@ -46,16 +47,14 @@ export interface LayerContext {
 }
 
 /**
- * A stack of N residual layers. The functions work for one layer's state and
+ * Residual layers of one kind. The functions work for one layer's state and
  * parameters and, unchanged, for a stack of L layers with a leading axis: a bias
  * [width] is [L, width] then, which `linear` knows what to do with, but `add`
  * would broadcast along another axis.
  */
-export interface OdeBlock<X extends Tree, P extends Tree, C> {
+export interface OdeLayers<X extends Tree, P extends Tree, C> {
   /** N ≥ 1. */
   readonly layers: number;
-  /** T > 0; T = N is an ordinary residual network, with h = 1. */
-  readonly endTime: number;
   /** F(x; θ): the time derivative of the state, shaped as the state. */
   readonly rightHandSide: (x: X, parameters: P, context: C & LayerContext) => X;
   /**
@@ -70,10 +69,37 @@ export interface OdeBlock<X extends Tree, P extends Tree, C> {
   ) => X;
 }
 
+/** A stack of N residual layers that integrates over [0, T]. */
+export interface OdeBlock<X extends Tree, P extends Tree, C>
+  extends OdeLayers<X, P, C> {
+  /** T > 0; T = N is an ordinary residual network, with h = 1. */
+  readonly endTime: number;
+  /**
+   * Consecutive layers with trees of parameters of their own, as
+   * `sectionedBlock` makes them: P is `{ [section]: tree }` then, and the
+   * functions get the tree of their layers' section. Default: all layers are of
+   * one kind.
+   */
+  readonly sections?: readonly Section[];
+}
+
 const axpy = fuse("euler step", (x, h, f) => e.add(x, e.mul(h, f)));
 
+/** One step of size h: the block's own, or x + h F(x). */
+export function eulerStep<X extends Tree, P extends Tree, C>(
+  block: OdeLayers<X, P, C>,
+  x: X,
+  parameters: P,
+  h: number,
+  context: C & LayerContext,
+): X {
+  if (block.step !== undefined) return block.step(x, parameters, h, context);
+  const derivative = block.rightHandSide(x, parameters, context);
+  return mapTree((a, f) => axpy(a, h, f), x, derivative);
+}
+
 /**
- * One step of size h: the block's own, or x + h F(x).
+ * One step of size h, which must keep the state's shapes.
  *
  * @throws {RangeError} If the step doesn't keep the state's shape.
  */
@@ -84,13 +110,7 @@ export function advance<X extends Tree, P extends Tree, C>(
   h: number,
   context: C & LayerContext,
 ): X {
-  const next = block.step === undefined
-    ? mapTree(
-      (a, f) => axpy(a, h, f),
-      x,
-      block.rightHandSide(x, parameters, context),
-    )
-    : block.step(x, parameters, h, context);
+  const next = eulerStep(block, x, parameters, h, context);
   assertSameShapes(leaves(x), leaves(next));
   // Who frees the result must not free a tensor that a step hands on.
   const own = currentScope();
@@ -198,20 +218,46 @@ export function residualBlock<P extends Tree, C>(
   };
 }
 
+/** What a block of whole layers is made of. */
+export interface LayerMapBlockOptions<X extends Tree, P extends Tree, C> {
+  /** N. */
+  readonly layers: number;
+  /** T. */
+  readonly endTime: number;
+  /** Φ: the layer, which keeps the shapes of its state. */
+  readonly map: (x: X, parameters: P, context: C & LayerContext) => X;
+}
+
 /**
- * Checks that every leaf of stacked parameters has N layers.
+ * A block of any layers that keep the shape of their state, such as post-LN
+ * ones: F(x) = Φ(x) − x, so that h = 1 makes the network that the layers are,
+ * and another h the step x + h (Φ(x) − x).
  *
- * @throws {RangeError} If one hasn't.
+ * @example
+ * ```ts
+ * import { layerMapBlock, solve } from "@layerbraid/layerbraid/mgrit";
+ * import { device, full, mul, type Tensor, tensor } from "@layerbraid/layerbraid/tensor";
+ *
+ * await device("wasm", { threads: 1 });
+ * const map = (x: Tensor, factor: Tensor): Tensor => mul(factor, x);
+ * const block = layerMapBlock({ layers: 3, endTime: 3, map });
+ * const end = solve(block, tensor([1]), full([3, 1], 2), {});
+ * console.log(await end.item()); // 8
+ * ```
  */
-export function assertStacked(parameters: Tree, layers: number): void {
-  for (const leaf of leaves(parameters)) {
-    if (leaf.shape[0] !== layers) {
-      throw new RangeError(
-        `ODE block: a parameter of shape ${
-          formatShape(leaf.shape)
-        } must have ` +
-          `the ${layers} layers as its first axis`,
-      );
-    }
-  }
+export function layerMapBlock<X extends Tree, P extends Tree, C>(
+  { layers, endTime, map }: LayerMapBlockOptions<X, P, C>,
+): OdeBlock<X, P, C> {
+  return {
+    layers,
+    endTime,
+    rightHandSide: (x, parameters, context) => {
+      const next = map(x, parameters, context);
+      return mapTree((y, x) => difference(y, x), next, x);
+    },
+    step: (x, parameters, h, context) => {
+      const next = map(x, parameters, context);
+      return h === 1 ? next : mapTree((x, y) => blend(x, y, h), x, next);
+    },
+  };
 }

@@ -9,6 +9,7 @@ import { scope, type Tree } from "../tensor/internal.ts";
 import type { Level } from "./hierarchy.ts";
 import { type LayerRow, layersOf, singleLayer } from "./layer_row.ts";
 import type { Propagator } from "./propagator.ts";
+import { type Section, sectionAt } from "./section.ts";
 import { stackStates, unstackStates } from "./stacked_states.ts";
 
 /**
@@ -54,11 +55,21 @@ export function adjointPlace(layers: number): PlaceOf {
   });
 }
 
+/** What a propagator is made of. */
+export interface RowPropagatorOptions<X extends Tree> {
+  /** Whether steps are taken together. */
+  readonly execution: Execution;
+  /** Where they are. */
+  readonly placeOf: PlaceOf;
+  /** Takes those of a row. */
+  readonly step: RowStep<X>;
+  /** No row has layers of two of them. */
+  readonly sections?: readonly Section[];
+}
+
 /** Takes the steps of a sweep by rows of layers. */
 export function rowPropagator<X extends Tree>(
-  execution: Execution,
-  placeOf: PlaceOf,
-  step: RowStep<X>,
+  { execution, placeOf, step, sections }: RowPropagatorOptions<X>,
 ): Propagator<X> {
   const single: Propagator<X> = (level, steps) =>
     steps.map(({ n, from }) => {
@@ -69,7 +80,7 @@ export function rowPropagator<X extends Tree>(
   return (level, steps) => {
     if (steps.length === 1) return single(level, steps);
     const places = steps.map(({ n }) => placeOf(level, n));
-    return evenRuns(places).flatMap(([start, end]) => {
+    return evenRuns(places, sections).flatMap(([start, end]) => {
       const part = steps.slice(start, end);
       if (part.length === 1) return single(level, part);
       const { layer, stride } = places[start];
@@ -106,15 +117,24 @@ function explained<T>(row: LayerRow, takeTogether: () => T): T {
   }
 }
 
-/** Where runs of evenly spaced places of one step size begin and end. */
-function evenRuns(places: readonly StepPlace[]): [number, number][] {
+/**
+ * Where runs of evenly spaced places of one step size, and in one section, begin
+ * and end.
+ */
+function evenRuns(
+  places: readonly StepPlace[],
+  sections: readonly Section[] | undefined,
+): [number, number][] {
   const runs: [number, number][] = [];
+  const starts = sections &&
+    places.map(({ layer }) => sectionAt(sections, layer).start);
   for (let start = 0; start < places.length;) {
     const spacing = places[start + 1]?.layer - places[start].layer;
     let end = start + 1;
     while (
       end < places.length && places[end].stride === places[start].stride &&
-      places[end].layer - places[end - 1].layer === spacing
+      places[end].layer - places[end - 1].layer === spacing &&
+      starts?.[end] === starts?.[start]
     ) end++;
     runs.push([start, end]);
     start = end;

@@ -21,6 +21,7 @@ import {
   solveForward,
 } from "./block_solver.ts";
 import type { Direction } from "./control_options.ts";
+import { heldContext } from "./held_context.ts";
 import { hierarchy } from "./hierarchy.ts";
 import {
   type Inputs,
@@ -32,15 +33,12 @@ import {
 } from "./march.ts";
 import type { Solution } from "./multigrid.ts";
 import { assertOneOf, type MultigridOptions } from "./multigrid_options.ts";
-import {
-  advance,
-  assertStacked,
-  type OdeBlock,
-  stepSize,
-} from "./ode_block.ts";
+import { advance, type OdeBlock, stepSize } from "./ode_block.ts";
 import type { Execution } from "./row_propagator.ts";
+import { assertStacked } from "./section.ts";
 import { keepInMemory, type SolveMemory, withMemory } from "./solve_memory.ts";
 import { type Measurement, trees } from "./state_space.ts";
+import { varyingBlock } from "./varying_parameters.ts";
 
 /** What a solve by multigrid measured. */
 export interface SolveReport extends
@@ -99,10 +97,11 @@ export interface SolveOptions<X = never> {
  *
  * @param block What is integrated.
  * @param x The state before the first layer.
- * @param parameters Stacked: every leaf has the layer as its first axis.
+ * @param parameters Stacked: every leaf has the layer as its first axis. For
+ *   a block of sections, such a tree for each.
  * @param context What else the layers see: masks, dropout, …; constant.
  * @returns The state after the last layer. Gradients flow to `x` and
- *   `parameters`.
+ *   `parameters`, and are computed of those alone that a tape follows.
  *
  * @example
  * ```ts
@@ -129,7 +128,33 @@ export function solve<X extends Tree, P extends Tree, C>(
   options: SolveOptions<X> = {},
 ): X {
   const h = stepSize(block);
-  assertStacked(parameters, block.layers);
+  assertStacked(parameters, block);
+  const isFollowed = leaves([x, parameters]).some(tracked);
+  if (!isFollowed) {
+    return solveBy(block, h, { x, parameters }, context, options);
+  }
+  const held = heldContext(context);
+  if (leaves(parameters).every(tracked)) {
+    const inputs = { x, parameters };
+    return solveBy(block, h, inputs, held.context, options, held.release);
+  }
+  const own = varyingBlock(block, parameters);
+  const inputs = { x, parameters: own.parameters };
+  return solveBy(own.block, h, inputs, held.context, options, () => {
+    own.release();
+    held.release();
+  });
+}
+
+/** Solves, with gradients to all inputs; `release` comes last of all. */
+function solveBy<X extends Tree, P extends Tree, C>(
+  block: OdeBlock<X, P, C>,
+  h: number,
+  { x, parameters }: Inputs<X, P>,
+  context: C,
+  options: SolveOptions<X>,
+  release: () => void = () => {},
+): X {
   const step = (n: number) => (state: X, layer: P): X =>
     advance(block, state, layer, h, { ...context, layers: [n] });
   const problem = { block, context };
@@ -137,25 +162,39 @@ export function solve<X extends Tree, P extends Tree, C>(
     if (isMultigrid(options.forward) || isMultigrid(options.backward)) {
       return solveInParallel(problem, inputs, options, needed);
     }
-    if (!needed) return marchOnly(block.layers, step, inputs);
+    if (!needed) return marchOnly(block, step, inputs);
     return options.remat
-      ? marchWithStates(block.layers, step, inputs)
-      : marchWithTapes(block.layers, step, inputs);
+      ? marchWithStates(block, step, inputs)
+      : marchWithTapes(block, step, inputs);
   };
   return customVjp<Inputs<X, P>, X>(
     "solve",
     (inputs, needed) => {
-      const solved = march(inputs, needed);
+      const solved = orRelease(() => march(inputs, needed), release);
       return {
         ...solved,
         pullback: (cotangent) => {
           refuseFollowers([inputs, cotangent]);
           return solved.pullback(cotangent);
         },
+        release: () => {
+          solved.release();
+          release();
+        },
       };
     },
     { x, parameters },
   );
+}
+
+/** What a function returns; what it needs is freed if it throws. */
+function orRelease<T>(f: () => T, release: () => void): T {
+  try {
+    return f();
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /**

@@ -16,7 +16,7 @@ import {
   zeros,
 } from "../tensor/internal.ts";
 import { type GptConfiguration, gptLogits, type GptParameters } from "./gpt.ts";
-import type { KeyValueCache } from "./transformer.ts";
+import type { KeyValueCache } from "./sublayers.ts";
 
 /** How the next token is chosen. */
 export interface SamplingOptions {

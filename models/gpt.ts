@@ -20,38 +20,32 @@
  * @module
  */
 
-import {
-  type Discretization,
-  type OdeBlock,
-  residualBlock,
-  solve,
-  type SolveOptions,
-} from "../mgrit/mod.ts";
+import type { Discretization } from "../mgrit/mod.ts";
 import {
   add,
   cast,
   crossEntropy,
-  dropout,
   embedding,
-  formatShape,
   type GeluApproximation,
-  layerNorm,
   matmul,
   slice,
   type Tensor,
 } from "../tensor/internal.ts";
+import { dropoutOutside, dropoutSites } from "./frozen_dropout.ts";
+import {
+  requireStacks,
+  type StackCallOptions,
+  type StackConfiguration,
+  type StackParameters,
+  throughStacks,
+} from "./layer_stacks.ts";
+import { requireInteger, requireTokens } from "./requirements.ts";
 import {
   type Affine,
-  attentionBranch,
-  dropoutSites,
-  type FrozenDropout,
   type KeyValueCache,
   type LayerParameters,
-  mlpBranch,
-  siteDropout,
-  type TransformerContext,
-  withHalfWeights,
-} from "./transformer.ts";
+  normalize,
+} from "./sublayers.ts";
 
 /** Shape and kind of a GPT. */
 export interface GptConfiguration {
@@ -104,40 +98,26 @@ export function gptConfiguration(options: GptOptions): GptConfiguration {
     epsilon: 1e-5,
     ...options,
   };
-  for (
-    const name of [
-      "vocabulary",
-      "context",
-      "width",
-      "heads",
-      "layers",
-    ] as const
-  ) {
-    const value = configuration[name];
-    if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`GPT: ${name} ${value} must be an integer ≥ 1`);
-    }
-  }
-  for (const name of ["before", "after"] as const) {
-    const value = configuration[name];
-    if (!Number.isInteger(value) || value < 0) {
-      throw new RangeError(`GPT: ${name} ${value} must be an integer ≥ 0`);
-    }
-  }
-  const { width, heads, endTime } = configuration;
-  if (width % heads !== 0) {
-    throw new RangeError(
-      `GPT: width ${width} must be a multiple of the ${heads} heads`,
-    );
-  }
-  if (!(endTime > 0 && endTime < Infinity)) {
-    throw new RangeError(`GPT: endTime ${endTime} must be positive`);
-  }
+  requireInteger("GPT", "vocabulary", configuration.vocabulary, 1);
+  requireInteger("GPT", "context", configuration.context, 1);
+  requireStacks("GPT", gptStacks(configuration));
   return configuration;
 }
 
+/** The layers of a GPT: pre-LN, with an MLP four times as wide as the states. */
+export function gptStacks(
+  { gelu, ...configuration }: GptConfiguration,
+): StackConfiguration {
+  return {
+    ...configuration,
+    hidden: 4 * configuration.width,
+    norm: "pre",
+    activation: gelu === "none" ? "gelu" : "gelu-tanh",
+  };
+}
+
 /** Parameters of a GPT. */
-export interface GptParameters {
+export interface GptParameters extends StackParameters {
   /** For the type of trees. */
   readonly [name: string]:
     | LayerParameters
@@ -151,12 +131,6 @@ export interface GptParameters {
     /** `[context, width]`. */
     readonly positions: Tensor;
   };
-  /** Stacked serial layers before the block, if there are any. */
-  readonly before: LayerParameters;
-  /** Stacked layers of the ODE block. */
-  readonly block: LayerParameters;
-  /** Stacked serial layers after the block, if there are any. */
-  readonly after: LayerParameters;
   /** Final normalization and head. */
   readonly close: {
     readonly [name: string]: Affine | Tensor;
@@ -166,44 +140,9 @@ export interface GptParameters {
 }
 
 /** What changes from batch to batch and from solve to solve. */
-export interface GptCallOptions extends SolveOptions<Tensor> {
+export interface GptCallOptions extends StackCallOptions {
   /** bool `[B, T]`: false at padding. */
   readonly keep?: Tensor;
-  /** Absent in evaluation. */
-  readonly dropout?: FrozenDropout;
-  /**
-   * `f16`: products and attention read and write 16-bit numbers, and sum in
-   * f32; states, norms and parameters stay as they are (mixed precision,
-   * Micikevicius et al. 2018). Default: all in the device's dtype.
-   */
-  readonly precision?: Precision;
-}
-
-/** How numbers between the parameters and the states are stored. */
-export type Precision = "f32" | "f16";
-
-/** The parts of the network that are stacks of layers, in order. */
-export const gptStacks = ["before", "block", "after"] as const;
-
-/** How many layers each stack has. */
-export function stackLayers(
-  { before, layers, after }: GptConfiguration,
-): Record<typeof gptStacks[number], number> {
-  return { before, block: layers, after };
-}
-
-/** The ODE block of one stack; buffer layers have h = 1. */
-function blockOf(
-  configuration: GptConfiguration,
-  stack: typeof gptStacks[number],
-): OdeBlock<Tensor, LayerParameters, TransformerContext> {
-  const layers = stackLayers(configuration)[stack];
-  return residualBlock({
-    layers,
-    endTime: stack === "block" ? configuration.endTime : layers,
-    discretization: configuration.discretization,
-    branches: [attentionBranch, mlpBranch],
-  });
 }
 
 /** Hidden states `[B, T, width]` of tokens i32 `[B, T]`. */
@@ -215,55 +154,21 @@ export function gptStates(
   cache?: KeyValueCache,
 ): Tensor {
   const start = cache?.length ?? 0;
-  const length = tokens.shape[1];
-  if (tokens.rank !== 2 || start + length > configuration.context) {
-    throw new RangeError(
-      `GPT: tokens ${formatShape(tokens.shape)} at position ${start} must be ` +
-        `[batch, length] with at most ${configuration.context} positions`,
-    );
-  }
-  const { open } = parameters;
-  const positions = slice(open.positions, [[start, start + length]]);
-  let x = add(embedding(open.tokens, tokens), positions);
-  if (options.dropout !== undefined) {
-    const { probability, key } = siteDropout(
-      options.dropout,
-      [0],
-      dropoutSites.embedding,
-    );
-    x = dropout(x, probability, key);
-  }
-  let firstLayer = 0;
-  for (const stack of gptStacks) {
-    const layers = stackLayers(configuration)[stack];
-    if (layers === 0) continue;
-    const { heads, epsilon, gelu } = configuration;
-    const context = {
-      heads,
-      epsilon,
-      gelu,
-      causal: true,
-      keep: options.keep,
-      dropout: options.dropout,
-      firstLayer,
-      cache,
-    };
-    const block = blockOf(configuration, stack);
-    // Buffer layers stay serial: layers there change most in training.
-    const { remat } = options;
-    x = solve(
-      block,
-      x,
-      options.precision === "f16"
-        ? withHalfWeights(parameters[stack])
-        : parameters[stack],
-      context,
-      stack === "block" ? options : { remat },
-    );
-    firstLayer += layers;
-  }
-  const { norm } = parameters.close;
-  return layerNorm(x, norm.weight, norm.bias, configuration.epsilon);
+  requireTokens("GPT", tokens, configuration.context, start);
+  const { open, close } = parameters;
+  const range = [start, start + tokens.shape[1]] as const;
+  const embedded = add(
+    embedding(open.tokens, tokens),
+    slice(open.positions, [range]),
+  );
+  const x = throughStacks(
+    gptStacks(configuration),
+    parameters,
+    dropoutOutside(embedded, options.dropout, dropoutSites.embedding),
+    { keep: options.keep, causal: true, cache },
+    options,
+  );
+  return normalize(x, close.norm, configuration.epsilon);
 }
 
 /** Logits `[B, T, vocabulary]` of the token after each of `tokens` `[B, T]`. */

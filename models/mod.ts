@@ -20,8 +20,43 @@
  * @module
  */
 
+export * from "./activation.ts";
+export * from "./beam_search.ts";
+export * from "./bert.ts";
+export {
+  bertConfigurationFromHuggingFace,
+  bertFromHuggingFace,
+  bertToHuggingFace,
+  type HuggingFaceBertConfiguration,
+  initializeBert,
+} from "./bert_weights.ts";
+export * from "./decoder_layer.ts";
+export * from "./encoder_decoder.ts";
+export * from "./encoder_decoder_block.ts";
+export * from "./encoder_decoder_weights.ts";
+export * from "./encoder_head.ts";
+export {
+  type DropoutContext,
+  dropoutSites,
+  type FrozenDropout,
+  siteDropout,
+} from "./frozen_dropout.ts";
 export * from "./generate.ts";
 export * from "./gpt.ts";
 export * from "./gpt_weights.ts";
+export * from "./layer_initialization.ts";
+export * from "./layer_stacks.ts";
+export * from "./nested_iteration.ts";
 export * from "./safetensors.ts";
+export * from "./sinusoidal_positions.ts";
+export {
+  type Affine,
+  type KeyValueCache,
+  type LayerParameters,
+  type TransformerContext,
+  withHalfWeights,
+} from "./sublayers.ts";
+export * from "./tagger.ts";
 export * from "./transformer.ts";
+export * from "./vit.ts";
+export * from "./vit_weights.ts";

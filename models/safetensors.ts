@@ -103,10 +103,13 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   if (length > bytes.length - 8) {
-    fail(`a header of ${length} bytes doesn't fit into ${bytes.length}`);
+    fail(
+      `a header of ${length} bytes doesn't fit into ${bytes.length}; the file ` +
+        `is cut off, or of another format`,
+    );
   }
   const text = new TextDecoder().decode(bytes.subarray(8, 8 + length));
-  let header: Record<string, HeaderEntry>;
+  let header: unknown;
   try {
     header = JSON.parse(text);
   } catch (error) {
@@ -114,13 +117,23 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
       cause: error,
     });
   }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    return fail("the header is no JSON object");
+  }
   const { __metadata__: metadata = {}, ...entries } = header as
-    & Record<string, HeaderEntry>
-    & { __metadata__?: unknown };
+    & Readonly<Record<string, unknown>>
+    & { readonly __metadata__?: Readonly<Record<string, string>> };
   const arrays: Record<string, HostArray> = {};
-  for (
-    const [name, { dtype, shape, data_offsets }] of Object.entries(entries)
-  ) {
+  for (const [name, entry] of Object.entries(entries)) {
+    if (!isHeaderEntry(entry)) {
+      return fail(
+        `the header says of "${name}" ${
+          JSON.stringify(entry)
+        }, which lacks a ` +
+          `dtype, a shape or two data_offsets`,
+      );
+    }
+    const { dtype, shape, data_offsets } = entry;
     const decoder = decoders[dtype];
     if (decoder === undefined) {
       return fail(
@@ -130,16 +143,30 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
     const [target, size, decode] = decoder;
     const [start, end] = data_offsets;
     const count = shape.reduce((product, extent) => product * extent, 1);
-    if (end - start !== count * size || 8 + length + end > bytes.length) {
+    if (end - start !== count * size) {
       fail(
         `"${name}" of shape [${shape.join(", ")}] ${dtype} needs ` +
           `${count * size} bytes; its range ${start} … ${end} doesn't fit`,
       );
     }
+    if (8 + length + end > bytes.length) {
+      fail(
+        `"${name}" ends at byte ${8 + length + end} of a file of ` +
+          `${bytes.length}; the file is cut off: copy or download it again`,
+      );
+    }
     const raw = bytes.slice(8 + length + start, 8 + length + end);
     arrays[name] = { dtype: target, shape, values: decode(raw) };
   }
-  return { arrays, metadata: metadata as Record<string, string> };
+  return { arrays, metadata };
+}
+
+function isHeaderEntry(entry: unknown): entry is HeaderEntry {
+  const { dtype, shape, data_offsets } = Object(entry) as Partial<HeaderEntry>;
+  const areExtents = (x: unknown): x is number[] =>
+    Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);
+  return typeof dtype === "string" && areExtents(shape) &&
+    areExtents(data_offsets) && data_offsets.length === 2;
 }
 
 /** Writes arrays as a safetensors file, wider elements first. */

@@ -14,7 +14,10 @@ import {
   problems,
 } from "./mgrit/golden_mgrit.ts";
 import { goldenPlainNumbers } from "./mgrit/golden_plain_numbers.ts";
+import { goldenBert } from "./models/golden_bert.ts";
+import { goldenEncoderDecoder } from "./models/golden_encoder_decoder.ts";
 import { goldenGpt } from "./models/golden_gpt.ts";
+import { goldenVit } from "./models/golden_vit.ts";
 import {
   goldenOptimizers,
   goldenSchedules,
@@ -24,6 +27,9 @@ import {
 export const deviceSets: Readonly<Record<string, GoldenSet>> = {
   operations: goldenOperations,
   "GPT-2": goldenGpt,
+  BERT: goldenBert,
+  ViT: goldenVit,
+  "encoder–decoder": goldenEncoderDecoder,
   optimizers: goldenOptimizers,
   "mgrit: a second batch": goldenWarmStart,
   ...Object.fromEntries(

@@ -211,7 +211,7 @@ const transformer: BlockOf = (golden, parameter) => {
     heads: golden.heads,
     causal: golden.causal,
     epsilon: 1e-5,
-    gelu: "none",
+    activation: "gelu",
     firstLayer: 0,
   };
   const width = golden.state[2];

@@ -49,6 +49,31 @@ for (const [name, make] of Object.entries(devices)) {
   });
 }
 
+Deno.test("compareGradients: sections have layers of their own", async () => {
+  const cpu = await device("reference", { dtype: "f64" });
+  const better = {
+    first: { weight: tensor([[1, 0], [0, 2]]) },
+    second: { weight: tensor([[3]]), bias: tensor([4]) },
+  };
+  const gradient = {
+    first: { weight: tensor([[1, 0], [2, 0]]) },
+    second: { weight: tensor([[3]]), bias: tensor([4]) },
+  };
+  const sections = [{ name: "first", layers: 2 }, {
+    name: "second",
+    layers: 1,
+  }];
+  const { cosine, layers } = await compareGradients(gradient, better, sections);
+  assertAlmostEquals(cosine, 26 / 30, 1e-12);
+  assertEquals(layers.cosine, [1, 0, 1]);
+  // Nothing is known of layers that are frozen.
+  const { second: _, ...thawed } = gradient;
+  const part = await compareGradients(thawed, better, sections);
+  assertAlmostEquals(part.cosine, 1 / 5, 1e-12);
+  assertEquals(part.layers.cosine, [1, 0, 1]);
+  cpu.close();
+});
+
 Deno.test("compareGradients: close gradients keep their distance in f32", async () => {
   const made = await device("wasm", { threads: 1 });
   const on = { device: made };

@@ -33,7 +33,7 @@ const context: TransformerContext = {
   heads: 2,
   causal: true,
   epsilon: 1e-5,
-  gelu: "tanh",
+  activation: "gelu-tanh",
   firstLayer: 0,
   dropout: { probability: 0.1, seed: 4, batch: 2 },
 };

@@ -27,7 +27,7 @@ const context: TransformerContext = {
   heads: 2,
   causal: true,
   epsilon: 1e-5,
-  gelu: "tanh",
+  activation: "gelu-tanh",
   firstLayer: 0,
 };
 

@@ -134,7 +134,7 @@ for (const [name, options] of Object.entries(ways)) {
       heads: 2,
       causal: true,
       epsilon: 1e-5,
-      gelu: "tanh",
+      activation: "gelu-tanh",
       firstLayer: 3,
       keep: t.tensor([[true, true, true, true, true], [
         true,

@@ -10,6 +10,7 @@ import {
 } from "../../models/mod.ts";
 import * as t from "../../tensor/mod.ts";
 import { gpuMissing } from "../tensor/webgpu_subject.ts";
+import { networks, type Parameters } from "./networks.ts";
 
 const gpu = gpuMissing ? undefined : await t.device("webgpu");
 
@@ -79,3 +80,28 @@ for (const [name, options] of Object.entries(solvers)) {
     },
   });
 }
+
+Deno.test({
+  name: "f16: every network's loss and gradient",
+  ignore: !gpu?.halves,
+  fn: async () => {
+    for (const { name, make } of networks) {
+      using _ = gpu!.scope();
+      const { parameters, loss } = make();
+      const gradientIn = async (precision: Precision): Promise<number[]> => {
+        const scaled = valueAndGrad((p: Parameters) =>
+          t.mul(loss(p, { precision }), lossScale)
+        );
+        const values = t.leaves(scaled(parameters).gradient)
+          .map((x) => x.data());
+        return (await Promise.all(values)).flatMap((x) => [...x]);
+      };
+      const exact = await gradientIn("f32");
+      const halves = await gradientIn("f16");
+      const difference = Math.hypot(...exact.map((x, i) => x - halves[i]));
+      // As above.
+      const relative = difference / Math.hypot(...exact);
+      assert(relative > 0 && relative < 2 * 2 ** -11, `${name}: ${relative}`);
+    }
+  },
+});

@@ -1,13 +1,30 @@
 import { assert, assertEquals } from "@std/assert";
 import { valueAndGrad } from "../../autograd/mod.ts";
 import {
+  bertConfiguration,
+  bertFromHuggingFace,
+  bertToHuggingFace,
+  classifierConfiguration,
+  classifierFromBert,
+  classifierFromHuggingFace,
+  dealLayers,
   gptConfiguration,
   gptLoss,
   type GptParameters,
+  initializeBert,
   initializeGpt,
+  splitLayers,
 } from "../../models/mod.ts";
-import { type Device, device, leaves, tensor } from "../../tensor/mod.ts";
+import {
+  type Device,
+  device,
+  dispose,
+  leaves,
+  tensor,
+  type Tree,
+} from "../../tensor/mod.ts";
 import { adam } from "../../train/mod.ts";
+import { networks, type Parameters } from "./networks.ts";
 
 const configuration = gptConfiguration({
   vocabulary: 64,
@@ -74,3 +91,52 @@ for (const name of ["reference", "wasm"] as const) {
     cpu.close();
   });
 }
+
+Deno.test("a step of every network leaves its value and gradient behind only", async () => {
+  const cpu = await device("wasm", { threads: 1 });
+  for (const { name, make } of networks) {
+    using _ = cpu.scope();
+    const { parameters, loss } = make();
+    const dropout = { probability: 0.1, seed: 0, batch: 0 };
+    const before = cpu.stats().liveBuffers;
+    const { value, gradient } = valueAndGrad((p: Parameters) =>
+      loss(p, { dropout })
+    )(parameters);
+    await value.item();
+    dispose([value, gradient]);
+    assertEquals(cpu.stats().liveBuffers, before, name);
+  }
+  cpu.close();
+});
+
+Deno.test("weights on their way leave no tensors behind but themselves", async () => {
+  const cpu = await device("wasm", { threads: 1 });
+  const shape = { vocabulary: 11, context: 4, width: 8, heads: 2 };
+  const whole = bertConfiguration({ ...shape, layers: 4, tied: false });
+  const split = splitLayers(whole, { before: 1, after: 1 });
+  const head = { kind: "classes", outputs: 3 } as const;
+  const classifier = classifierConfiguration(split, head);
+  const live = (): number => cpu.stats().liveBuffers;
+  const before = live();
+  const parameters = initializeBert(whole, 0);
+  const made = live();
+  assertEquals(made - before, leaves(parameters).length);
+  const arrays = await bertToHuggingFace(whole, parameters);
+  assertEquals(live(), made);
+  for (
+    const load of [
+      () => bertFromHuggingFace(split, arrays),
+      () => ({ ...dealLayers(parameters, split) }),
+      () => classifierFromBert(classifier, parameters, 0),
+      () => classifierFromHuggingFace(classifier, arrays, 0),
+    ]
+  ) {
+    const loaded: Tree = load();
+    assertEquals(live() - made, leaves(loaded).length, `${load}`);
+    dispose(loaded);
+    assertEquals(live(), made, `${load}`);
+  }
+  dispose(parameters);
+  assertEquals(live(), before);
+  cpu.close();
+});
