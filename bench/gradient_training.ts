@@ -118,7 +118,7 @@ export async function* trainAndMeasure(
       );
     const validation = number > 0 &&
       (number % evaluation.interval === 0 || number === steps) && {
-      validation: await task.validationLoss!(parameters, evaluation.batches),
+      validation: (await task.validate!(parameters, evaluation.batches)).loss,
     };
     if (looked || validation) yield { batch: number, ...looked, ...validation };
     if (number === steps) {

@@ -106,7 +106,7 @@ async function cosinesOf(
     heads: number("heads"),
     causal: true,
     epsilon: 1e-5,
-    gelu: "tanh",
+    activation: "gelu-tanh",
     firstLayer: 0,
   } as const;
   const parameters = randomLayers(layers, width, weights, seed);

@@ -117,7 +117,7 @@ async function measureBlock(
     heads,
     causal: true,
     epsilon: 1e-5,
-    gelu: "tanh",
+    activation: "gelu-tanh",
     firstLayer: 0,
   } as const;
   const x = normal([batch, seq, dim], randomKey(1));

@@ -18,8 +18,12 @@ export interface StartEvent {
   readonly steps: number;
   /** Number of trained scalars. */
   readonly parameters: number;
-  /** Tokens of a training step. */
+  /** Number of scalars that stay as they are; absent: none. */
+  readonly frozen?: number;
+  /** Tokens (or whatever `unit` says) of a training step. */
   readonly tokensPerStep: number;
+  /** What they are, in the plural: `tokens`, `images`, `sentences`. */
+  readonly unit: string;
   /** The checkpoint that the run goes on from. */
   readonly checkpoint?: string;
   /** Newer checkpoints that are damaged, and how; usually none. */
@@ -34,7 +38,7 @@ export interface StepEvent {
   readonly type: "step";
   /** Steps done, from 1 on. */
   readonly step: number;
-  /** Training loss in nats per token, before this step's update. */
+  /** Training loss, before this step's update. */
   readonly loss: number;
   /** Learning rate of this step. */
   readonly learningRate: number;
@@ -71,15 +75,17 @@ export interface SwitchEvent extends ControlSwitch {
   readonly step: number;
 }
 
-/** The validation loss was measured. */
+/** The model was measured on data that is not trained on. */
 export interface EvaluationEvent {
   /** Kind of event. */
   readonly type: "evaluation";
   /** Steps done. */
   readonly step: number;
-  /** Mean validation loss in nats per token. */
+  /** Mean validation loss. */
   readonly loss: number;
-  /** Whether it is the lowest of the run. */
+  /** What else the task measures, by name: the greater, the better. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Whether the loss is the lowest of the run. */
   readonly best: boolean;
 }
 

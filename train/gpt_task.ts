@@ -4,7 +4,6 @@
  * @module
  */
 
-import { evaluate } from "../autograd/mod.ts";
 import {
   batchSampler,
   type TokenBatch,
@@ -28,7 +27,7 @@ import { restoreTensors } from "./host_tensors.ts";
 import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import type { JsonRecord, TrainingTask } from "./task.ts";
-import { readIntervalOf } from "./train_options.ts";
+import { validateBatches } from "./validation.ts";
 
 /** What a GPT is trained on, and how batches are made of it. */
 export interface GptTaskOptions {
@@ -119,6 +118,7 @@ export function gptTask(
   return {
     name: "gpt",
     tokensPerBatch: batch * sequence,
+    unit: "tokens",
     initialize: () => initializeGpt(configuration, seed),
     block: {
       layers: configuration.layers,
@@ -134,40 +134,21 @@ export function gptTask(
           : { probability: dropout, seed, batch: number },
       });
     },
-    validationLoss: validation && (async (parameters, batches) => {
-      const interval = readIntervalOf(parameters.open.tokens.device);
-      let sum = 0;
-      let windows = 0;
-      let pending: Promise<number>[] = [];
-      const read = async (): Promise<void> => {
-        for (const value of await Promise.all(pending)) sum += value;
-        pending = [];
-      };
-      for (const rows of validationBatches(validation, { ...shape, batches })) {
-        const loss = evaluate(() => {
+    validate: validation && ((parameters, batches) =>
+      validateBatches(
+        parameters.open.tokens.device,
+        validationBatches(validation, { ...shape, batches }),
+        (rows) => {
           const { inputs, targets } = batchTensors(rows);
-          return gptLoss(configuration, parameters, inputs, targets, {
-            precision,
-          });
-        });
-        const value = weightedItem(loss, rows.batch);
-        // A launch that throws meanwhile leaves nobody to hear of its fault.
-        value.catch(() => {});
-        pending.push(value);
-        windows += rows.batch;
-        if (pending.length === interval) await read();
-      }
-      await read();
-      return sum / windows;
-    }),
+          const options = { precision };
+          return {
+            weight: rows.batch,
+            loss: gptLoss(configuration, parameters, inputs, targets, options),
+          };
+        },
+      )),
     description: { ...description },
   };
-}
-
-/** The value of a loss, which is consumed, times a weight. */
-async function weightedItem(loss: Tensor, weight: number): Promise<number> {
-  using _loss = loss;
-  return weight * await loss.item();
 }
 
 function batchTensors(

@@ -22,7 +22,7 @@ export interface History {
   readonly start: StartEvent | undefined;
   /** Each step once, in order. */
   readonly steps: readonly StepEvent[];
-  /** Validation losses, in order. */
+  /** Validations, in order. */
   readonly evaluations: readonly EvaluationEvent[];
   /** Looks at multigrid's accuracy, in order. */
   readonly probes: readonly ProbeEvent[];
@@ -85,16 +85,22 @@ function until<E extends TrainingEvent>(last: number, events: E[]): E[] {
 export interface Summary {
   /** Steps done. */
   readonly steps: number;
-  /** Training loss in nats per token, smoothed; NaN before the first step. */
+  /** Training loss, smoothed; NaN before the first step. */
   readonly loss: number;
-  /** Last validation loss in nats per token; NaN if none was measured. */
+  /** Last validation loss; NaN if none was measured. */
   readonly validationLoss: number;
   /** Lowest validation loss; NaN if none was measured. */
   readonly bestValidationLoss: number;
+  /** The task's other measures at the last validation, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The highest value of each of them in the run. */
+  readonly bestMetrics: Readonly<Record<string, number>>;
   /** Median duration of a step in milliseconds. */
   readonly millisecondsPerStep: number;
-  /** Tokens of a step divided by its median duration in seconds. */
+  /** Tokens (or whatever `unit` says) of a step per second of that. */
   readonly tokensPerSecond: number;
+  /** What is counted, in the plural: `tokens`, `images`, `sentences`. */
+  readonly unit: string;
   /** Time spent in training steps, in seconds; evaluation isn't in it. */
   readonly trainingSeconds: number;
 }
@@ -114,8 +120,23 @@ export function summarize(
     bestValidationLoss: evaluations.length === 0
       ? NaN
       : Math.min(...evaluations.map(({ loss }) => loss)),
+    metrics: evaluations.at(-1)?.metrics ?? {},
+    bestMetrics: bestMetrics(evaluations),
     millisecondsPerStep,
     tokensPerSecond: (start?.tokensPerStep ?? NaN) / millisecondsPerStep * 1000,
+    unit: start?.unit ?? "tokens",
     trainingSeconds: durations.reduce((sum, time) => sum + time, 0) / 1000,
   };
+}
+
+function bestMetrics(
+  evaluations: readonly EvaluationEvent[],
+): Readonly<Record<string, number>> {
+  const best: Record<string, number> = {};
+  for (const { metrics } of evaluations) {
+    for (const [name, value] of Object.entries(metrics)) {
+      best[name] = Math.max(best[name] ?? -Infinity, value);
+    }
+  }
+  return best;
 }

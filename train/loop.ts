@@ -33,12 +33,13 @@ import { recordMetrics } from "./metrics_file.ts";
 import { firstNonFinite, NonFiniteError } from "./non_finite.ts";
 import { launchSteps } from "./launched_steps.ts";
 import { begin, close, save, type Standing } from "./standing.ts";
-import type { TrainingTask } from "./task.ts";
+import type { TrainingTask, Validation } from "./task.ts";
 import {
   type CompleteTrainOptions,
   completeTrainOptions,
   type TrainOptions,
 } from "./train_options.ts";
+import { trainedPart } from "./trained_part.ts";
 import type { Progression } from "./training_step.ts";
 
 /** A run in progress; it goes on while its events are taken. */
@@ -109,8 +110,9 @@ async function* trainingEvents<P extends Tree>(
       type: "start",
       step: now.progress.step,
       steps,
-      parameters: leaves(now.parameters).reduce((sum, x) => sum + x.size, 0),
+      ...parameterCounts(now.parameters, options),
       tokensPerStep: task.tokensPerBatch * options.accumulation,
+      unit: task.unit,
       ...(checkpoint && {
         checkpoint: checkpoint.path,
         damaged: checkpoint.damaged,
@@ -126,15 +128,15 @@ async function* trainingEvents<P extends Tree>(
       yield* launchSteps(progression, nextPause(progression));
       const { step } = progression.now.progress;
       if (
-        task.validationLoss !== undefined &&
+        task.validate !== undefined &&
         (step % evaluationInterval === 0 || step === steps)
       ) {
         const { now } = progression;
-        const loss = await validationLoss(task.validationLoss, options, now);
+        const { loss, metrics } = await validate(task.validate, options, now);
         const progress = withEvaluation(now.progress, loss);
         progression.now = { ...now, progress };
         const best = progress.misses === 0;
-        yield { type: "evaluation", step, loss, best };
+        yield { type: "evaluation", step, loss, metrics, best };
       }
       reason = reasonToStop(options, progression.now.progress);
       const due = reason !== undefined || step % checkpointInterval === 0;
@@ -151,6 +153,20 @@ async function* trainingEvents<P extends Tree>(
   }
 }
 
+function parameterCounts(
+  parameters: Tree,
+  { frozen }: CompleteTrainOptions,
+): Pick<StartEvent, "parameters" | "frozen"> {
+  const count = (tree: Tree): number =>
+    leaves(tree).reduce((sum, x) => sum + x.size, 0);
+  const all = count(parameters);
+  const trained = count(trainedPart(parameters, frozen));
+  return {
+    parameters: trained,
+    ...(trained < all && { frozen: all - trained }),
+  };
+}
+
 /** The step after which something else is due. */
 function nextPause<P extends Tree>(
   { task, options, now: { progress } }: Progression<P>,
@@ -160,7 +176,7 @@ function nextPause<P extends Tree>(
     progress.step + interval - progress.step % interval;
   return Math.min(
     steps,
-    task.validationLoss === undefined ? steps : after(evaluationInterval),
+    task.validate === undefined ? steps : after(evaluationInterval),
     folder === undefined ? steps : after(checkpointInterval),
   );
 }
@@ -184,13 +200,13 @@ function reasonToStop(
   return signal?.aborted ? "interrupted" : undefined;
 }
 
-async function validationLoss<P extends Tree>(
-  measure: NonNullable<TrainingTask<P>["validationLoss"]>,
+async function validate<P extends Tree>(
+  measure: NonNullable<TrainingTask<P>["validate"]>,
   { evaluationBatches }: CompleteTrainOptions,
   { parameters, progress: { step }, saved }: Standing<P>,
-): Promise<number> {
-  const loss = await measure(parameters, evaluationBatches);
-  if (Number.isFinite(loss)) return loss;
+): Promise<Validation> {
+  const validation = await measure(parameters, evaluationBatches);
+  if (Number.isFinite(validation.loss)) return validation;
   const parameter = await firstNonFinite(parameters);
   throw new NonFiniteError({
     step,

@@ -26,11 +26,23 @@ export async function readMetrics(run: string): Promise<TrainingEvent[]> {
   }
   return text.split("\n").flatMap((line) => {
     try {
-      return [JSON.parse(line) as TrainingEvent];
+      return [complete(JSON.parse(line) as TrainingEvent)];
     } catch {
       return [];
     }
   });
+}
+
+/** An event with what records lacked before tasks had units and metrics. */
+function complete(event: TrainingEvent): TrainingEvent {
+  switch (event.type) {
+    case "start":
+      return { ...event, unit: event.unit ?? "tokens" };
+    case "evaluation":
+      return { ...event, metrics: event.metrics ?? {} };
+    default:
+      return event;
+  }
 }
 
 /**

@@ -32,10 +32,61 @@
 
 export * from "./event.ts";
 export * from "./task.ts";
+export * from "./validation.ts";
 export * from "./train_options.ts";
 export * from "./solver.ts";
 export * from "./loop.ts";
+export * from "./beginning.ts";
 export * from "./gpt_task.ts";
+export * from "./gpt_evaluation.ts";
+export {
+  type BertDescription,
+  bertFromCheckpoint,
+  bertTask,
+  type BertTaskOptions,
+  type BertTokens,
+  bertTokens,
+  type TrainedBert,
+} from "./bert_task.ts";
+export * from "./bert_evaluation.ts";
+export {
+  type TaggerDescription,
+  taggerFromCheckpoint,
+  taggerTask,
+  type TaggerTaskOptions,
+  type TrainedTagger,
+} from "./tagger_task.ts";
+export * from "./tagger_evaluation.ts";
+export {
+  bertLayout,
+  type ClassificationDescription,
+  classificationTask,
+  type ClassificationTaskOptions,
+  classifierFromCheckpoint,
+  fineTunedConfiguration,
+  type LayerSplit,
+  type TrainedClassifier,
+} from "./classification_task.ts";
+export type { MeasuredClassifier } from "./classifier_measures.ts";
+export * from "./classification_evaluation.ts";
+export * from "./pretrained_encoder.ts";
+export {
+  type TrainedTranslator,
+  type TranslationDescription,
+  translationTask,
+  type TranslationTaskOptions,
+  translatorFromCheckpoint,
+} from "./translation_task.ts";
+export * from "./translation_evaluation.ts";
+export {
+  type TrainedVit,
+  type VitDescription,
+  vitFromCheckpoint,
+  vitTask,
+  type VitTaskOptions,
+} from "./vit_task.ts";
+export * from "./vit_evaluation.ts";
+export * from "./watched_batches.ts";
 export * from "./non_finite.ts";
 export {
   type Checkpoint,
@@ -82,6 +133,8 @@ export {
 } from "./gradient_clipping.ts";
 
 export { type History, history, summarize, type Summary } from "./history.ts";
+export * from "./metrics/mod.ts";
+export * from "./evaluation.ts";
 export type { ConfigurationRow } from "./report_configuration.ts";
 export {
   type ReferenceRun,

@@ -159,7 +159,9 @@ function tryOthers<P extends Tree>(
   remembered: SolveMemory<never> | undefined,
   better: P,
 ): Trials {
-  const block = task.block!.parameters;
+  const { parameters: block, sections } = task.block!;
+  // Of a frozen block there is no gradient to compare.
+  const comparable = leaves(block(better)).length > 0;
   const lossAndGradient = valueAndGrad(task.loss);
   const gradientAt = (
     iterations: DirectionIterations,
@@ -173,7 +175,11 @@ function tryOthers<P extends Tree>(
   };
   const compare = (iterations: DirectionIterations): Promise<GradientProbe> => {
     const gradient = gradientAt(iterations);
-    const comparison = compareGradients(block(gradient), block(better));
+    const comparison = compareGradients(
+      block(gradient),
+      block(better),
+      sections,
+    );
     dispose(gradient);
     // Whoever waits for it hears of faults; until then nobody does.
     comparison.catch(() => {});
@@ -189,9 +195,13 @@ function tryOthers<P extends Tree>(
     const twice = { ...reference, ...doubled(solver, trial) };
     dispose(gradientAt(twice, attempt.onSolve));
     reports[direction] = attempt.reports[direction];
-    gradients[direction] = compare({ ...reference, ...trial });
+    if (comparable) gradients[direction] = compare({ ...reference, ...trial });
   }
-  return { reports, gradients, current: current && compare(current) };
+  return {
+    reports,
+    gradients,
+    ...(comparable && current && { current: compare(current) }),
+  };
 }
 
 async function findingsOf(

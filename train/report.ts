@@ -11,6 +11,7 @@ import {
   configurationTable,
 } from "./report_configuration.ts";
 import { type History, history, summarize, type Summary } from "./history.ts";
+import { bitsPerByte } from "./metrics/language.ts";
 import {
   count,
   decimals,
@@ -18,7 +19,11 @@ import {
   formatDuration,
   scientific,
   short,
+  upperFirst,
 } from "./report_format.ts";
+import type { RecordedEvaluation } from "./evaluation.ts";
+import { evaluationsSection } from "./report_evaluations.ts";
+import { metricFigures, metricsSection } from "./report_metrics.ts";
 import { solverSection } from "./report_solver.ts";
 import { reportStyle } from "./report_style.ts";
 import { movingAverage, quantile } from "./smoothing.ts";
@@ -39,14 +44,21 @@ export interface ReportDetails {
   readonly machine: string;
   /** What was trained on, such as `deno types, 1.2 MB`. */
   readonly corpus: string;
-  /** Bytes of text per token on average. */
-  readonly bytesPerToken: number;
+  /** What the loss is in, such as `nats per token`; default: that is left out. */
+  readonly lossUnit?: string;
+  /**
+   * Bytes of text per token on average, where the loss is the mean over the
+   * tokens of a text; default: no bits per byte are told.
+   */
+  readonly bytesPerToken?: number;
   /** The options. */
   readonly configuration: readonly ConfigurationRow[];
   /** Texts that the trained model wrote. */
   readonly samples: readonly Sample[];
   /** Commands to go on with, and what they do. */
   readonly commands: readonly (readonly [call: string, does: string])[];
+  /** What the trained model was worth on other data; default: none. */
+  readonly evaluations?: readonly RecordedEvaluation[];
   /** Another run, whose losses are drawn beside; default none. */
   readonly reference?: ReferenceRun;
 }
@@ -71,13 +83,14 @@ export interface ReferenceRun {
  * import { trainingReport } from "@layerbraid/layerbraid/train";
  *
  * const html = trainingReport([
- *   { type: "start", step: 0, steps: 1, parameters: 42, tokensPerStep: 8 },
+ *   { type: "start", step: 0, steps: 1, parameters: 42, tokensPerStep: 8, unit: "tokens" },
  *   { type: "step", step: 1, loss: 5.5, learningRate: 1e-3, gradientNorm: 1, milliseconds: 9 },
  *   { type: "stop", step: 1, reason: "done" },
  * ], {
  *   title: "A small model",
  *   machine: "wasm",
  *   corpus: "a poem",
+ *   lossUnit: "nats per byte",
  *   bytesPerToken: 1,
  *   configuration: [],
  *   samples: [],
@@ -111,12 +124,16 @@ ${figures(run, summary, details)}
 <main>
 <h2>Loss</h2>
 ${lossChart(run, details)}
-<p class="unit">nats per token, by step</p>
+<p class="unit">${
+    details.lossUnit === undefined ? "" : `${escapeHtml(details.lossUnit)}, `
+  }by step</p>
+${metricsSection(run, details.reference)}
 <div class="small-charts">
 ${smallCharts(run)}
 </div>
 ${solverSection(all)}
 ${samples(details)}
+${evaluationsSection(details.evaluations ?? [])}
 <h2>Timings</h2>
 ${timings(run, summary)}
 ${configurationTable(details.configuration)}
@@ -140,7 +157,7 @@ function lead(
   };
   return `<strong>${count(summary.steps)} steps</strong> in <strong>${
     formatDuration(summary.trainingSeconds)
-  }</strong> on ${escapeHtml(machine)}, text: ${escapeHtml(corpus)}${
+  }</strong> on ${escapeHtml(machine)}, data: ${escapeHtml(corpus)}${
     ending[stop?.reason ?? "done"]
   }.`;
 }
@@ -153,8 +170,8 @@ function figures(
   const best = evaluations.find(({ loss }) =>
     loss === summary.bestValidationLoss
   );
-  const bits = summary.bestValidationLoss / Math.LN2 / bytesPerToken;
-  const tokens = summary.steps * (start?.tokensPerStep ?? NaN);
+  const seen = summary.steps * (start?.tokensPerStep ?? NaN);
+  const unit = escapeHtml(summary.unit);
   const entries = [
     [
       "Validation loss",
@@ -163,11 +180,16 @@ function figures(
         ? "not measured"
         : `lowest, after step ${count(best.step)}`,
     ],
-    ["Bits per byte", decimals(bits, 3), "of the validation text"],
+    ...(bytesPerToken === undefined ? [] : [[
+      "Bits per byte",
+      decimals(bitsPerByte(summary.bestValidationLoss, bytesPerToken), 3),
+      "of the validation text",
+    ]]),
+    ...metricFigures(summary),
     ["Training loss", decimals(summary.loss, 3), "smoothed, at the end"],
-    ["Speed", count(summary.tokensPerSecond), "tokens per second"],
+    ["Speed", count(summary.tokensPerSecond), `${unit} per second`],
     ["Parameters", count(start?.parameters ?? NaN), "trained numbers"],
-    ["Tokens", count(tokens), "seen in training"],
+    [upperFirst(unit), count(seen), "seen in training"],
   ];
   return `<dl class="figures">${
     entries.map(([name, value, note]) =>
@@ -198,6 +220,7 @@ function referenceSeries({ reference }: ReportDetails): Series[] {
 
 function lossChart(run: History, details: ReportDetails): string {
   const { steps, evaluations } = run;
+  const { lossUnit } = details;
   const smoothed = smoothedLosses(run);
   const ends = smoothed.length === 0
     ? ""
@@ -209,7 +232,9 @@ function lossChart(run: History, details: ReportDetails): string {
     lineChart({
       id: "loss",
       title: "Training and validation loss by step",
-      description: `The smoothed training loss goes${ends} nats per token${
+      description: `The smoothed training loss goes${ends}${
+        lossUnit === undefined ? "" : ` ${escapeHtml(lossUnit)}`
+      }${
         last === undefined
           ? ""
           : `; the validation loss ends at ${decimals(last.loss, 2)}`
@@ -271,7 +296,7 @@ function smallCharts({ start, steps }: History): string {
     ),
     chart(
       "speed",
-      "Tokens per second",
+      `${upperFirst(escapeHtml(start?.unit ?? "tokens"))} per second`,
       (_, i) => tokens * 1000 / typicalDuration(steps, i),
       (value) => value.toLocaleString("en", { notation: "compact" }),
     ),

@@ -39,9 +39,13 @@ const axisHeight = 26;
  *
  * @param bands From top to bottom.
  * @param last Where the axis, which begins at 0, ends.
+ * @param id Unique in its page.
  */
-export function modeBands(bands: readonly Band[], last: number): string {
-  const id = "modes";
+export function modeBands(
+  bands: readonly Band[],
+  last: number,
+  id = "modes",
+): string {
   const title = "How each direction was solved by step";
   const description =
     bands.map(({ label, segments }) =>

@@ -56,3 +56,8 @@ export function scientific(value: number): string {
     ? "0"
     : value.toExponential().replace("e+0", "").replace("+", "");
 }
+
+/** A text whose first letter is a capital. */
+export function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -87,6 +87,17 @@ svg.chart { display: block; width: 100%; overflow: visible; }
 .phases rect { stroke: none; }
 .phases td.bar { width: 45%; }
 .phases td.number { padding-right: .75rem; }
+table.confusion { width: auto; font-size: .8rem; }
+.confusion th, .confusion td { padding: .25rem .4rem; text-align: right;
+  white-space: nowrap; }
+.confusion thead th { vertical-align: bottom; }
+.confusion th.number, .confusion td.number { padding-left: .9rem; }
+.confusion thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.confusion td.right { background: color-mix(in srgb,
+  var(--train) var(--strength), var(--ground)); }
+.confusion td.wrong { background: color-mix(in srgb,
+  var(--validation) var(--strength), var(--ground)); }
+th.number { text-align: right; padding-right: 0; }
 figure.wide { padding: 0; margin-bottom: 2rem; }
 .scroll { overflow-x: auto; }
 svg.cycle { display: block; width: 100%; min-width: 40rem; }
@@ -123,6 +134,10 @@ th[scope=rowgroup] { padding-top: 1.4rem; color: var(--quiet);
   font-size: .82rem; font-weight: 600; }
 td.number { text-align: right; padding-right: 0; white-space: nowrap; }
 .narrow { max-width: 26rem; }
+.compared td { white-space: nowrap; }
+.compared small { color: var(--quiet); font-size: .85rem; }
+.compared p { margin: 0; min-width: 14rem; white-space: normal;
+  color: var(--quiet); font-size: .85rem; line-height: 1.35; }
 footer { margin-top: 3.5rem; color: var(--quiet); font-size: .88rem; }
 @media (max-width: 34rem) {
   .figures { grid-template-columns: repeat(2, 1fr); }

@@ -32,6 +32,7 @@ import { memoryArrays, memoryFrom } from "./solve_memory_arrays.ts";
 import { controlAtStart, needsMemory, savedControl } from "./solver.ts";
 import type { TrainingTask } from "./task.ts";
 import { type CompleteTrainOptions, trainingNumbers } from "./train_options.ts";
+import { trainedPart } from "./trained_part.ts";
 
 /** Where a run stands. */
 export interface Standing<P extends Tree> {
@@ -68,7 +69,7 @@ export async function begin<P extends Tree>(
   task: TrainingTask<P>,
   options: CompleteTrainOptions,
 ): Promise<[Standing<P>, Checkpoint | undefined]> {
-  const { folder, resume, optimizer } = options;
+  const { folder, resume } = options;
   if (folder !== undefined) {
     if (!resume && (await listCheckpoints(folder)).length > 0) {
       throw new CheckpointError(
@@ -84,8 +85,8 @@ export async function begin<P extends Tree>(
     }
   }
   return withoutScope(() => {
-    const parameters = task.initialize();
-    const state = optimizer.init(parameters);
+    const parameters = firstParameters(task, options);
+    const state = firstState(trainable(task, parameters, options), options);
     const progress = { step: 0, misses: 0 };
     const solving = solvingAtStart(options);
     const lossScale = lossScaleAtStart(options);
@@ -119,7 +120,7 @@ function restore<P extends Tree>(
       step: manifest.optimizer.step,
       slots: restoreTensors(
         `${path}/optimizer.safetensors`,
-        optimizer.init(restored).slots,
+        optimizer.init(trainable(task, restored, options)).slots,
         slots,
       ),
     };
@@ -132,6 +133,41 @@ function restore<P extends Tree>(
       lossScale: lossScaleAtStart(options, manifest),
     };
   });
+}
+
+function firstParameters<P extends Tree>(
+  task: TrainingTask<P>,
+  { begin }: CompleteTrainOptions,
+): P {
+  const fresh = task.initialize();
+  return begin === undefined
+    ? fresh
+    : restoreTensors("train: begin.parameters", fresh, begin.parameters);
+}
+
+function firstState(
+  parameters: Tree,
+  { begin, optimizer }: CompleteTrainOptions,
+): OptimizerState {
+  const fresh = optimizer.init(parameters);
+  if (begin?.state === undefined) return fresh;
+  const { step, slots } = begin.state;
+  const source = "train: begin.state";
+  return { step, slots: restoreTensors(source, fresh.slots, slots) };
+}
+
+/** What the optimizer sees of the parameters. */
+function trainable<P extends Tree>(
+  { name }: TrainingTask<P>,
+  parameters: P,
+  { frozen }: CompleteTrainOptions,
+): P {
+  const part = trainedPart(parameters, frozen);
+  if (leaves(part).length > 0) return part;
+  dispose(parameters);
+  throw new RangeError(
+    `train: all parameters of the task "${name}" are frozen; leave some to train`,
+  );
 }
 
 function solvingAtStart(

@@ -5,9 +5,10 @@
  */
 
 import type { Device } from "../tensor/internal.ts";
+import type { Beginning } from "./beginning.ts";
 import type { TrainingNumbers } from "./manifest.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { requireNumber } from "./optimizer_options.ts";
+import { type NamePredicate, requireNumber } from "./optimizer_options.ts";
 import { constant, type Schedule } from "./schedule.ts";
 import {
   completeSolver,
@@ -24,6 +25,13 @@ export interface TrainOptions {
   readonly steps: number;
   /** By which factor the learning rate is multiplied; default 1 throughout. */
   readonly schedule?: Schedule;
+  /**
+   * Which parameters stay as they are, by their paths, such as
+   * `block.mlpInput.weight`: they get no gradient, have no part in its norm, and
+   * the optimizer remembers nothing of them; default: none. A run is resumed
+   * with the same ones frozen.
+   */
+  readonly frozen?: NamePredicate;
   /** Largest norm of all gradients together, > 0; default: no limit. */
   readonly clipNorm?: number;
   /**
@@ -41,14 +49,19 @@ export interface TrainOptions {
    * Parameters don't depend on it.
    */
   readonly readInterval?: number;
-  /** Steps from one validation loss to the next; default 100. */
+  /** Steps from one validation to the next; default 100. */
   readonly evaluationInterval?: number;
-  /** Batches of a validation loss at most; default 20. */
+  /** Batches of a validation at most; default 20. */
   readonly evaluationBatches?: number;
   /** Evaluations without a lower loss after which the run ends; default: none. */
   readonly patience?: number;
   /** Where checkpoints and metrics go; default: nothing is written. */
   readonly folder?: string;
+  /**
+   * What a new run begins with; default: the task's own parameters, of which the
+   * optimizer knows nothing. A run that is resumed begins with its checkpoint.
+   */
+  readonly begin?: Beginning;
   /** Steps from one checkpoint to the next; default 500. */
   readonly checkpointInterval?: number;
   /** How many checkpoints stay, beside the one of the best loss; default 2. */
@@ -66,23 +79,20 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options without a default. */
+export type OptionWithoutDefault =
+  | "frozen"
+  | "clipNorm"
+  | "lossScale"
+  | "readInterval"
+  | "folder"
+  | "begin"
+  | "signal";
+
 /** Options with their defaults filled in. */
 export type CompleteTrainOptions =
-  & Required<
-    Omit<
-      TrainOptions,
-      | "clipNorm"
-      | "lossScale"
-      | "readInterval"
-      | "folder"
-      | "solver"
-      | "signal"
-    >
-  >
-  & Pick<
-    TrainOptions,
-    "clipNorm" | "lossScale" | "readInterval" | "folder" | "signal"
-  >
+  & Required<Omit<TrainOptions, OptionWithoutDefault | "solver">>
+  & Pick<TrainOptions, OptionWithoutDefault>
   & { readonly solver?: CompleteTrainingSolver };
 
 /** What the numbers of a run are unless it says otherwise. */
@@ -116,7 +126,7 @@ export function readIntervalOf({ backend }: Device): number {
  */
 export function completeTrainOptions(
   options: TrainOptions,
-  task: Pick<TrainingTask<never>, "name" | "block" | "validationLoss">,
+  task: Pick<TrainingTask<never>, "name" | "block" | "validate">,
 ): CompleteTrainOptions {
   const { solver, ...given } = definedOnly(options);
   const complete: CompleteTrainOptions = {
@@ -155,7 +165,7 @@ export function completeTrainOptions(
   }
   if (patience !== Infinity) {
     requireNumber("train", "patience", patience, "an integer ≥ 1");
-    if (task.validationLoss === undefined) {
+    if (task.validate === undefined) {
       throw new TypeError(
         `train: patience ${patience} counts validation losses, but the task ` +
           `has no validation data; give it some, or leave patience out`,

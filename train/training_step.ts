@@ -40,6 +40,7 @@ import {
   tensorsOf,
 } from "./step_gradient.ts";
 import type { TrainingTask } from "./task.ts";
+import { trainedPart, trainedTask, withTrainedPart } from "./trained_part.ts";
 import type { CompleteTrainOptions } from "./train_options.ts";
 
 /** A run in progress. */
@@ -122,14 +123,13 @@ export async function probedStep<P extends Tree>(
   run: Progression<P>,
 ): Promise<TrainingEvent[]> {
   const begun = performance.now();
-  const { task, options, now } = run;
+  const { options, now } = run;
   const solver = options.solver!;
   const solving = now.solving!;
   using probe = startProbe({
-    task: scaledTask(task, factorOf(now)),
+    ...scaledModel(run),
     solver,
     ...solving,
-    parameters: now.parameters,
     batch: now.progress.step * options.accumulation,
   });
   const found = nextGradient(run, {
@@ -214,18 +214,30 @@ async function serialStep<P extends Tree>(
   ];
 }
 
+/** What is trained, and its loss times the scale. */
+function scaledModel<P extends Tree>(
+  { task, options: { frozen }, now }: Progression<P>,
+): Pick<Progression<P>, "task"> & Pick<Standing<P>, "parameters"> {
+  const { parameters } = now;
+  return {
+    task: scaledTask(trainedTask(task, parameters, frozen), factorOf(now)),
+    parameters: trainedPart(parameters, frozen),
+  };
+}
+
 /** The gradient of the next step. */
 function nextGradient<P extends Tree>(
-  { task, options, now }: Progression<P>,
+  run: Progression<P>,
   how: Pick<StepBatches<P>, "solve" | "onFirst">,
   before?: Tensor,
 ): StepGradient<P> {
-  const { accumulation, clipNorm } = options;
-  const { parameters, progress: { step } } = now;
+  const { options: { accumulation, clipNorm }, now } = run;
+  const { progress: { step } } = now;
   const lossScale = factorOf(now);
+  const { parameters, task } = scaledModel(run);
   using fresh = before === undefined ? freshScale(parameters) : undefined;
   return stepGradient(parameters, {
-    task: scaledTask(task, lossScale),
+    task,
     lossScale,
     first: step * accumulation,
     count: accumulation,
@@ -250,15 +262,27 @@ function update<P extends Tree>(
   run: Progression<P>,
   { gradient, scale }: StepGradient<P>,
 ): Omit<LaunchedStep, "numbers"> {
-  const { options: { optimizer, schedule }, now } = run;
-  const { parameters, state, progress } = now;
+  const { options: { optimizer, schedule, frozen }, now } = run;
+  const { state, progress } = now;
+  const part = trainedPart(now.parameters, frozen);
   const learningRate = optimizer.learningRate * schedule(progress.step);
   const updated = withoutScope(() =>
-    optimizer.update(parameters, gradient, state, { learningRate, scale })
+    optimizer.update(part, gradient, state, { learningRate, scale })
+  );
+  const parameters = withTrainedPart(
+    now.parameters,
+    updated.parameters,
+    frozen,
   );
   const step = progress.step + 1;
   const lossScale = now.lossScale && nextScale(now.lossScale, progress.step);
-  run.now = { ...now, ...updated, progress: { ...progress, step }, lossScale };
+  run.now = {
+    ...now,
+    parameters,
+    state: updated.state,
+    progress: { ...progress, step },
+    lossScale,
+  };
   return { step, learningRate, updates: state.step, lossScale };
 }
 

@@ -109,6 +109,7 @@ export async function measureAccuracy<P extends Tree>(
     const { cosine, relativeError, layers } = await compareGradients(
       gradient,
       right,
+      subject.block.sections,
     );
     dispose(gradient);
     durations.push(milliseconds);

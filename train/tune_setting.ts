@@ -132,14 +132,22 @@ export function trainingTime(
   costs: TrainingCosts,
   devices: number,
 ): number {
+  const solver = {
+    forward: directionOptions(setting, "forward"),
+    backward: directionOptions(setting, "backward"),
+  };
+  return solverTime(layers, solver, costs, devices);
+}
+
+/** The same of any solver. */
+export function solverTime(
+  layers: number,
+  solver: Readonly<Record<Direction, MultigridOptions<never>>>,
+  costs: TrainingCosts,
+  devices: number,
+): number {
   const time = (direction: Direction): number =>
-    parallelTime(
-      direction,
-      layers,
-      directionOptions(setting, direction),
-      costs,
-      devices,
-    );
+    parallelTime(direction, layers, solver[direction], costs, devices);
   return time("forward") + time("backward") + costs.rest;
 }
 

@@ -43,6 +43,7 @@ function stiff(first: number): TrainingTask<Rates> {
   return {
     name: "stiff",
     tokensPerBatch: 1,
+    unit: "tokens",
     initialize: () => ({ block: full([32], 0.5) }),
     block: { layers: 32, parameters: ({ block }) => block },
     loss: ({ block }, batch, solver) => {

@@ -110,6 +110,7 @@ Deno.test("history: forgets what came after the checkpoint of a later session", 
     steps: 9,
     parameters: 1,
     tokensPerStep: 1,
+    unit: "tokens",
   });
   const { probes, switches } = history([
     begin(0),

@@ -92,7 +92,7 @@ Deno.test("checkpoint: keeps the newest and the best", async () => {
   const losses = [3, 2, 4, 4, 4];
   const task = {
     ...tinyGpt(),
-    validationLoss: () => Promise.resolve(losses.shift()!),
+    validate: () => Promise.resolve({ loss: losses.shift()!, metrics: {} }),
   };
   const more = { steps: 10, evaluationInterval: 2, keep: 2 };
   await using made = await trained(more, task);

@@ -44,10 +44,11 @@ function bowl(
   return {
     name: "bowl",
     tokensPerBatch: 1,
+    unit: "tokens",
     initialize: () => ({ x: tensor([0, 1]) }),
     loss: ({ x }, batch) => mul(0.5, sum(square(sub(x, target(batch))))),
-    validationLoss: validation &&
-      (() => Promise.resolve(validation[evaluations++])),
+    validate: validation &&
+      (() => Promise.resolve({ loss: validation[evaluations++], metrics: {} })),
     description: {},
   };
 }
@@ -279,9 +280,9 @@ Deno.test("gptTask: the validation loss is the mean over windows", async () => {
   const of = (batch: number) =>
     gptTask({ configuration, tokens, validation: tokens, batch });
   const parameters = of(1).initialize();
-  const one = await of(1).validationLoss!(parameters, 10);
-  const two = await of(2).validationLoss!(parameters, 10);
-  assertAlmostEquals(one, two, 1e-6); // f32, summed in another order
+  const one = await of(1).validate!(parameters, 10);
+  const two = await of(2).validate!(parameters, 10);
+  assertAlmostEquals(one.loss, two.loss, 1e-6); // f32, summed in another order
 });
 
 Deno.test("gptTask: names what is out of range", () => {

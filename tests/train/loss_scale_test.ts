@@ -37,6 +37,7 @@ function steepBowl(first: number): TrainingTask<Point> {
   return {
     name: "bowl",
     tokensPerBatch: 1,
+    unit: "tokens",
     initialize: () => ({ x: tensor([0, 1]) }),
     loss: ({ x }, batch) =>
       mul(

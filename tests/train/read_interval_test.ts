@@ -40,6 +40,7 @@ function bowl(
   return {
     name: "bowl",
     tokensPerBatch: 1,
+    unit: "tokens",
     initialize: () => ({ x: tensor([0, 1]) }),
     loss: ({ x }, batch) => mul(0.5 * factor(batch), sum(square(sub(x, 3)))),
     description: {},

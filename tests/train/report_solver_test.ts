@@ -34,6 +34,7 @@ function start(step = 0): TrainingEvent {
     steps: 8,
     parameters: 10,
     tokensPerStep: 10,
+    unit: "tokens",
     solver: {
       layers,
       forward: { ...multigrid, iterations: 2 },
@@ -104,7 +105,7 @@ const events: readonly TrainingEvent[] = [
   probe(3, 0.5, 0.85),
   change,
   ...[4, 5, 6, 7, 8].map(step),
-  { type: "evaluation", step: 8, loss: 2, best: true },
+  { type: "evaluation", step: 8, loss: 2, metrics: {}, best: true },
   { type: "stop", step: 8, reason: "done" },
 ];
 

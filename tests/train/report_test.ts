@@ -9,7 +9,14 @@ import { escapeHtml, formatDuration } from "../../train/report_format.ts";
 import { movingAverage, quantile } from "../../train/smoothing.ts";
 
 function start(step: number): TrainingEvent {
-  return { type: "start", step, steps: 6, parameters: 1234, tokensPerStep: 50 };
+  return {
+    type: "start",
+    step,
+    steps: 6,
+    parameters: 1234,
+    tokensPerStep: 50,
+    unit: "tokens",
+  };
 }
 
 function step(step: number, loss: number): TrainingEvent {
@@ -28,18 +35,18 @@ const events: readonly TrainingEvent[] = [
   start(0),
   step(1, 5),
   step(2, 4),
-  { type: "evaluation", step: 2, loss: 4.5, best: true },
+  { type: "evaluation", step: 2, loss: 4.5, metrics: {}, best: true },
   { type: "checkpoint", step: 2, path: "somewhere" },
   step(3, 99),
   step(4, 98),
-  { type: "evaluation", step: 4, loss: 97, best: false },
+  { type: "evaluation", step: 4, loss: 97, metrics: {}, best: false },
   start(2),
   step(3, 3),
   step(4, 2),
-  { type: "evaluation", step: 4, loss: 2.25, best: true },
+  { type: "evaluation", step: 4, loss: 2.25, metrics: {}, best: true },
   step(5, 1.5),
   step(6, 1),
-  { type: "evaluation", step: 6, loss: 2.5, best: false },
+  { type: "evaluation", step: 6, loss: 2.5, metrics: {}, best: false },
   { type: "stop", step: 6, reason: "done" },
 ];
 
@@ -47,6 +54,7 @@ const details: ReportDetails = {
   title: "Letters & <numbers>",
   machine: "wasm, 1 thread",
   corpus: "a poem",
+  lossUnit: "nats per token",
   bytesPerToken: 2,
   configuration: [
     {
@@ -187,4 +195,30 @@ Deno.test("durations and quotes", () => {
     escapeHtml(`<a href="x">'&'`),
     "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;",
   );
+});
+
+Deno.test("a report shows a task's own measures, and what it counts", () => {
+  const measured = events.map((event): TrainingEvent =>
+    event.type === "start"
+      ? { ...event, unit: "images" }
+      : event.type === "evaluation"
+      ? { ...event, metrics: { accuracy: 1 / event.loss } }
+      : event
+  );
+  const summary = summarize(history(measured));
+  assertEquals(summary.unit, "images");
+  assertEquals(summary.metrics, { accuracy: 1 / 2.5 });
+  assertEquals(summary.bestMetrics, { accuracy: 1 / 2.25 });
+  const html = trainingReport(measured, {
+    ...details,
+    lossUnit: undefined,
+    bytesPerToken: undefined,
+    reference: { name: "before", events: measured.slice(0, 4) },
+  });
+  for (const text of ["Accuracy", "0.444", "Images per second", "before"]) {
+    assert(html.includes(text), text);
+  }
+  assert(!/bits per byte|tokens|nats|undefined|NaN/i.test(html));
+  const charts = html.match(/<svg class="chart" role="img"/g) ?? [];
+  assertEquals(charts.length, 5);
 });

@@ -1,111 +1,13 @@
 /** A study's charts and report, from events made by hand. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { completeControl } from "../../mgrit/mod.ts";
-import {
-  history,
-  type SolverDescription,
-  type TrainingEvent,
-} from "../../train/mod.ts";
+import { history } from "../../train/mod.ts";
 import { chartFile } from "../../train/chart_file.ts";
-import { studyCharts, type StudyRuns } from "../../train/study_charts.ts";
-import {
-  againstSerial,
-  percentWords,
-  studyReport,
-} from "../../train/study_report.ts";
+import { againstSerial, percentWords } from "../../train/comparison.ts";
+import { studyCharts, studyReport } from "../../train/study_report.ts";
+import { madeComparison } from "./made_comparison.ts";
 
-const state = (iterations: number, serial = false) => ({
-  serial,
-  iterations,
-  misses: 0,
-});
-
-const options = {
-  levels: 2,
-  coarsening: 4,
-  relaxation: "F",
-  iterations: 1,
-  guess: "skip",
-} as const;
-
-const solver: SolverDescription = {
-  layers: 8,
-  forward: options,
-  backward: options,
-  execution: "sequential",
-  control: completeControl({ interval: 2, smallestCosine: 0.8 }),
-  state: { forward: state(1), backward: state(1) },
-};
-
-/** Four steps with losses from 4 on, each less by a number. */
-function events(
-  fall: number,
-  isParallel: boolean,
-  isSwitched: boolean,
-): TrainingEvent[] {
-  const result: TrainingEvent[] = [{
-    type: "start",
-    step: 0,
-    steps: 4,
-    parameters: 1,
-    tokensPerStep: 8,
-    ...(isParallel && { solver }),
-  }];
-  for (let step = 1; step <= 4; step++) {
-    const loss = 4 - fall * step;
-    result.push({
-      type: "step",
-      step,
-      loss,
-      learningRate: 1,
-      gradientNorm: 1,
-      milliseconds: 1000,
-    });
-    if (isParallel && step % 2 === 1) {
-      const direction = {
-        iterations: 2,
-        residuals: [1, 0.25],
-        finalResidual: 0.1,
-        exactIterations: 8,
-        ratio: 0.25,
-        sweeps: [],
-      };
-      result.push({
-        type: "probe",
-        step,
-        milliseconds: 1,
-        forward: direction,
-        backward: direction,
-        gradient: {
-          relativeError: 1,
-          cosine: 0.7,
-          layers: { relativeError: [1], cosine: [0.7] },
-        },
-      });
-    }
-    if (isSwitched && step === 3) {
-      result.push({
-        type: "switch",
-        step,
-        direction: "backward",
-        from: state(1),
-        to: state(2),
-        reason: "gradient",
-      });
-    }
-    if (step % 2 === 0) {
-      result.push({ type: "evaluation", step, loss, best: true });
-    }
-  }
-  return result;
-}
-
-const runs: StudyRuns = {
-  serial: history(events(0.5, false, false)),
-  fixed: history(events(0.25, true, false)),
-  adaptive: history(events(0.49, true, true)),
-};
+const runs = madeComparison();
 
 const details = {
   title: "Layers & losses",

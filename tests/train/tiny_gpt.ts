@@ -17,10 +17,11 @@ import {
 
 const text = "to be, or not to be, that is the question: ".repeat(8);
 
-/** Two layers, dropout, validation data. */
+/** Two layers unless said otherwise, dropout, validation data. */
 export function tinyGpt(
   seed = 3,
   precision?: Precision,
+  layers = 2,
 ): TrainingTask<GptParameters> {
   const bytes = new TextEncoder().encode(text);
   return gptTask({
@@ -29,7 +30,7 @@ export function tinyGpt(
       context: 8,
       width: 8,
       heads: 2,
-      layers: 2,
+      layers,
     }),
     tokens: tokensInMemory(bytes),
     validation: tokensInMemory(bytes.subarray(0, 100)),

@@ -1,61 +1,35 @@
 /**
- * The charts of a study: a model that was trained serially, with fixed
- * multigrid iterations and with accuracy control.
+ * The charts of a comparison.
  *
  * @module
  */
 
 import { type Direction, directions } from "../mgrit/mod.ts";
 import type { ChartOptions, Point, Series } from "./chart.ts";
+import {
+  comparedClass,
+  type ComparedName,
+  comparedNames,
+  type Comparison,
+  lastStep,
+  parallelNames,
+} from "./comparison.ts";
 import type { History } from "./history.ts";
-import { decimals, short } from "./report_format.ts";
+import { metricTitle, metricValue } from "./metric_words.ts";
+import { decimals, escapeHtml, short } from "./report_format.ts";
 import { movingAverage } from "./smoothing.ts";
 
-/** The runs of a study, in their order. */
-export const studyRunNames = ["serial", "fixed", "adaptive"] as const;
-
-/** One of them. */
-export type StudyRunName = typeof studyRunNames[number];
-
-/** The runs of a study by name. */
-export type StudyRuns = Readonly<Record<StudyRunName, History>>;
-
-/** Runs by multigrid. */
-export const parallelRunNames = ["fixed", "adaptive"] as const;
-
-/** Class of a run's lines. */
-export const studyClass: Readonly<Record<StudyRunName, string>> = {
-  serial: "reference",
-  fixed: "validation",
-  adaptive: "train",
-};
-
-/** A chart with its place in a report. */
-export interface StudyChart {
+/**
+ * A chart with its place in a report. Where several comparisons share a page,
+ * a prefix keeps their charts' names apart.
+ */
+export interface ComparisonChart {
   /** What stands above it. */
   readonly heading: string;
   /** What it shows and how to read it. */
   readonly caption: string;
   /** The chart; its `id` is the name of its file, too. */
   readonly chart: ChartOptions;
-}
-
-/** The charts, in the order of the report. */
-export function studyCharts(runs: StudyRuns): StudyChart[] {
-  return [
-    lossChart(runs),
-    differenceChart(runs),
-    ratioChart(runs),
-    cosineChart(runs),
-  ];
-}
-
-/** Steps of the longest run. */
-export function lastStep(runs: StudyRuns): number {
-  return Math.max(
-    0,
-    ...studyRunNames.map((name) => runs[name].steps.at(-1)?.step ?? 0),
-  );
 }
 
 function smoothed({ steps }: History): Point[] {
@@ -68,7 +42,7 @@ function validation({ evaluations }: History): Point[] {
 }
 
 /** Lines across a chart at the steps in which accuracy control acted. */
-function switchLines({ adaptive }: StudyRuns, series: Series[]): Series[] {
+function switchLines({ adaptive }: Comparison, series: Series[]): Series[] {
   const heights = series.flatMap(({ points }) => points.map(([, y]) => y))
     .filter(Number.isFinite);
   if (heights.length === 0) return [];
@@ -81,31 +55,32 @@ function switchLines({ adaptive }: StudyRuns, series: Series[]): Series[] {
   }));
 }
 
-function lossChart(runs: StudyRuns): StudyChart {
+/** Validation and training losses of the three runs. */
+export function lossChart(runs: Comparison, prefix = ""): ComparisonChart {
   // The first fall of the loss would leave no room for what comes after.
   const first = runs.serial.evaluations[0]?.step ?? 0;
-  const series = studyRunNames.flatMap((name): Series[] => [
+  const series = comparedNames.flatMap((name): Series[] => [
     {
-      class: studyClass[name],
+      class: comparedClass[name],
       opacity: 0.45,
       points: smoothed(runs[name]).filter(([step]) => step >= first),
     },
     {
       label: name,
-      class: studyClass[name],
+      class: comparedClass[name],
       dots: true,
       points: validation(runs[name]),
     },
   ]);
-  const ends = studyRunNames.map((name) =>
+  const ends = comparedNames.map((name) =>
     `${name} ${decimals(runs[name].evaluations.at(-1)?.loss ?? NaN, 3)}`
   );
   return {
     heading: "Loss",
     caption: "Dots: validation loss, measured serially in all three. Faint: " +
-      "training loss, smoothed. Nats per token, by step.",
+      "training loss, smoothed; by step.",
     chart: {
-      id: "loss",
+      id: `${prefix}loss`,
       title: "Loss of the three runs by step",
       description: `Last validation losses: ${ends.join(", ")}.`,
       unit: "step",
@@ -126,16 +101,20 @@ function above(points: readonly Point[], serial: readonly Point[]): Point[] {
   });
 }
 
-function differenceChart(runs: StudyRuns): StudyChart {
-  const series = parallelRunNames.flatMap((name): Series[] => [
+/** How far the losses of the runs by multigrid are from the serial ones. */
+export function differenceChart(
+  runs: Comparison,
+  prefix = "",
+): ComparisonChart {
+  const series = parallelNames.flatMap((name): Series[] => [
     {
-      class: studyClass[name],
+      class: comparedClass[name],
       opacity: 0.45,
       points: above(smoothed(runs[name]), smoothed(runs.serial)),
     },
     {
       label: name,
-      class: studyClass[name],
+      class: comparedClass[name],
       dots: true,
       points: above(validation(runs[name]), validation(runs.serial)),
     },
@@ -145,7 +124,7 @@ function differenceChart(runs: StudyRuns): StudyChart {
     caption: "Loss minus that of the serial run after the same step; above " +
       "0 is worse. Dots: validation; faint: training, smoothed.",
     chart: {
-      id: "difference",
+      id: `${prefix}difference`,
       title: "Loss minus serial loss by step",
       description: `At most ${
         short(Math.max(...series.flatMap(({ points }) =>
@@ -163,7 +142,7 @@ function differenceChart(runs: StudyRuns): StudyChart {
 }
 
 /** A line at the value from which control acts. */
-function limitLine(runs: StudyRuns, value: number | undefined): Series[] {
+function limitLine(runs: Comparison, value: number | undefined): Series[] {
   return value === undefined ? [] : [{
     label: "limit",
     class: "limit",
@@ -171,16 +150,17 @@ function limitLine(runs: StudyRuns, value: number | undefined): Series[] {
   }];
 }
 
-function ratioChart(runs: StudyRuns): StudyChart {
-  const ratios = (name: StudyRunName, direction: Direction): Point[] =>
+/** ρ of the runs by multigrid. */
+export function ratioChart(runs: Comparison, prefix = ""): ComparisonChart {
+  const ratios = (name: ComparedName, direction: Direction): Point[] =>
     runs[name].probes.flatMap((probe): Point[] => {
       const ratio = probe[direction]?.ratio;
       return ratio === undefined ? [] : [[probe.step, ratio]];
     });
-  const series = parallelRunNames.flatMap((name) =>
+  const series = parallelNames.flatMap((name) =>
     directions.map((direction): Series => ({
       label: `${name}, ${direction}`,
-      class: studyClass[name] + (direction === "forward" ? "" : " faint"),
+      class: comparedClass[name] + (direction === "forward" ? "" : " faint"),
       dots: true,
       points: ratios(name, direction),
     }))
@@ -190,7 +170,7 @@ function ratioChart(runs: StudyRuns): StudyChart {
     caption: "The factor by which the last iteration of a probe shrank the " +
       "residual. Above the limit, iterations no longer converge.",
     chart: {
-      id: "ratio",
+      id: `${prefix}ratio`,
       title: "Convergence factor of both directions by step",
       description: "Of the probes of both runs by multigrid.",
       unit: "step",
@@ -209,10 +189,11 @@ function ratioChart(runs: StudyRuns): StudyChart {
   };
 }
 
-function cosineChart(runs: StudyRuns): StudyChart {
-  const series = parallelRunNames.map((name): Series => ({
+/** How good the gradients of the runs by multigrid are. */
+export function cosineChart(runs: Comparison, prefix = ""): ComparisonChart {
+  const series = parallelNames.map((name): Series => ({
     label: name,
-    class: studyClass[name],
+    class: comparedClass[name],
     dots: true,
     points: runs[name].probes.map(({ step, gradient }) => [
       step,
@@ -224,7 +205,7 @@ function cosineChart(runs: StudyRuns): StudyChart {
     caption: "Cosine of the angle between them, for the same batch. Below " +
       "the limit, training goes somewhere else.",
     chart: {
-      id: "cosine",
+      id: `${prefix}cosine`,
       title: "Cosine of the gradients with and without doubled iterations",
       description: "Of the probes of both runs by multigrid.",
       unit: "step",
@@ -238,6 +219,53 @@ function cosineChart(runs: StudyRuns): StudyChart {
         ),
         ...series,
       ],
+    },
+  };
+}
+
+/** A chart of each measure that validation has beside the loss. */
+export function metricCharts(
+  runs: Comparison,
+  prefix = "",
+): ComparisonChart[] {
+  const names = new Set(
+    comparedNames.flatMap((name) =>
+      runs[name].evaluations.flatMap(({ metrics }) => Object.keys(metrics))
+    ),
+  );
+  return [...names].map((metric) => metricChart(runs, metric, prefix));
+}
+
+function metricChart(
+  runs: Comparison,
+  metric: string,
+  prefix: string,
+): ComparisonChart {
+  const series = comparedNames.map((name): Series => ({
+    label: name,
+    class: comparedClass[name],
+    dots: true,
+    points: runs[name].evaluations.map(({ step, metrics }) => [
+      step,
+      metrics[metric] ?? NaN,
+    ]),
+  }));
+  const ends = series.map(({ label, points }) =>
+    `${label} ${metricValue(points.at(-1)?.[1] ?? NaN)}`
+  );
+  const title = escapeHtml(metricTitle(metric));
+  return {
+    heading: title,
+    caption: "Of the validation data, by step.",
+    chart: {
+      id: `${prefix}${metric.replaceAll(/\W/g, "-")}`,
+      title: `${title} of the three runs by step`,
+      description: `Last values: ${ends.join(", ")}.`,
+      unit: "step",
+      height: 260,
+      format: short,
+      last: lastStep(runs),
+      series: [...switchLines(runs, series), ...series],
     },
   };
 }

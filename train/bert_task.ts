@@ -1,0 +1,402 @@
+/**
+ * Training a BERT to fill gaps in a text: masked language modelling.
+ *
+ * @module
+ */
+
+import {
+  batchSampler,
+  type MaskedTokens,
+  maskTokens,
+  type TokenBatch,
+  type Tokenizer,
+  tokenizerFromJson,
+  type TokenizerJson,
+  type TokenSource,
+  validationBatches,
+} from "../data/mod.ts";
+import {
+  type BertConfiguration,
+  bertConfiguration,
+  bertMaskedLogits,
+  bertMaskedLoss,
+  type BertParameters,
+  initializeBert,
+  type Precision,
+} from "../models/mod.ts";
+import {
+  argmax,
+  cast,
+  crossEntropy,
+  div,
+  equal,
+  sum,
+  type Tensor,
+  tensor,
+} from "../tensor/internal.ts";
+import type { ModelCheckpoint } from "./checkpoint.ts";
+import { restoreTensors } from "./host_tensors.ts";
+import { CheckpointError } from "./manifest.ts";
+import { requireNumber } from "./optimizer_options.ts";
+import type { JsonRecord, TrainingTask } from "./task.ts";
+import { type BatchMeasures, validateBatches } from "./validation.ts";
+
+/** What a BERT is trained on, and how batches are made of it. */
+export interface BertTaskOptions {
+  /** Shape of the model. */
+  readonly configuration: BertConfiguration;
+  /** What made the tokens: it has the mask and the ends of a window. */
+  readonly tokenizer: Tokenizer;
+  /** Tokens to train on. */
+  readonly tokens: TokenSource;
+  /** Tokens to measure on; default: none. */
+  readonly validation?: TokenSource;
+  /** Windows of a batch, ≥ 1. */
+  readonly batch: number;
+  /** Tokens of a window, at most the model's context, which is the default. */
+  readonly sequence?: number;
+  /** Share of the tokens that are to be guessed, in (0, 1]; default .15. */
+  readonly masked?: number;
+  /** Probability in [0, 1) that a number is dropped in training; default 0. */
+  readonly dropout?: number;
+  /** Of parameters, batches, gaps and dropout: an integer ≥ 0; default 0. */
+  readonly seed?: number;
+  /**
+   * How numbers between parameters and states are stored; default f32. With f16
+   * give `train` a `lossScale`.
+   */
+  readonly precision?: Precision;
+}
+
+/** How a BERT's checkpoint describes its task. */
+export interface BertDescription {
+  /** Shape of the model. */
+  readonly model: BertConfiguration;
+  /** The tokenizer. */
+  readonly tokenizer: TokenizerJson;
+  /** Windows of a batch. */
+  readonly batch: number;
+  /** Tokens of a window. */
+  readonly sequence: number;
+  /** Share of the tokens that are to be guessed. */
+  readonly masked: number;
+  /** Probability that a number is dropped in training. */
+  readonly dropout: number;
+  /** Of parameters, batches, gaps and dropout. */
+  readonly seed: number;
+}
+
+/** The ids that a BERT needs beside those of the text. */
+export interface BertTokens {
+  /** The number of ids that the model must know. */
+  readonly vocabulary: number;
+  /**
+   * The mask: `[MASK]` or `<mask>` of the tokenizer; where it has neither, the
+   * id behind its last.
+   */
+  readonly mask: number;
+  /** `[CLS]`, which begins a window, where the tokenizer has both ends. */
+  readonly begin?: number;
+  /** `[SEP]`, which ends a window, where the tokenizer has both ends. */
+  readonly end?: number;
+  /** The id of padding, `[PAD]` or `<pad>`; 0 where the tokenizer has none. */
+  readonly padding: number;
+}
+
+/**
+ * The ids that a BERT needs beside those of the text.
+ *
+ * @example
+ * ```ts
+ * import { byteTokenizer } from "@layerbraid/layerbraid/data";
+ * import { bertTokens } from "@layerbraid/layerbraid/train";
+ *
+ * console.log(bertTokens(byteTokenizer)); // { vocabulary: 257, mask: 256, padding: 0 }
+ * ```
+ */
+export function bertTokens(
+  { vocabularySize, special }: Pick<Tokenizer, "vocabularySize" | "special">,
+): BertTokens {
+  const own = special.get("[MASK]") ?? special.get("<mask>");
+  const begin = special.get("[CLS]");
+  const end = special.get("[SEP]");
+  return {
+    vocabulary: own === undefined ? vocabularySize + 1 : vocabularySize,
+    mask: own ?? vocabularySize,
+    ...(begin !== undefined && end !== undefined && { begin, end }),
+    padding: special.get("[PAD]") ?? special.get("<pad>") ?? 0,
+  };
+}
+
+/** Rows of tokens with gaps. */
+export interface BertBatch extends MaskedTokens {
+  /** The number of windows. */
+  readonly batch: number;
+  /** Tokens of a window, ends included. */
+  readonly sequence: number;
+  /** The number of gaps in all windows. */
+  readonly gaps: number;
+}
+
+/** How windows become rows with gaps. */
+type BertRows =
+  & Pick<BertTaskOptions, "tokenizer">
+  & Required<Pick<BertTaskOptions, "sequence" | "masked" | "seed">>;
+
+/** Tokens of the text in a window, which has ends where there are any. */
+export function textLength(sequence: number, { begin }: BertTokens): number {
+  return begin === undefined ? sequence : sequence - 2;
+}
+
+/** Windows of text with their ends and with gaps. */
+export function bertBatch(
+  { inputs: text, batch }: Pick<TokenBatch, "inputs" | "batch">,
+  { tokenizer, sequence, masked, seed }: BertRows,
+  number: number,
+): BertBatch {
+  const { mask, begin, end } = bertTokens(tokenizer);
+  let rows = text;
+  if (begin !== undefined && end !== undefined) {
+    const length = sequence - 2;
+    rows = new Int32Array(batch * sequence);
+    for (let row = 0; row < batch; row++) {
+      const start = row * sequence;
+      rows[start] = begin;
+      rows.set(text.subarray(row * length, (row + 1) * length), start + 1);
+      rows[start + sequence - 1] = end;
+    }
+  }
+  const result = maskTokens(rows, {
+    sequence,
+    probability: masked,
+    mask,
+    vocabulary: tokenizer.vocabularySize,
+    special: new Set(tokenizer.special.values()),
+    seed,
+    batch: number,
+  });
+  const gaps = result.labels.reduce((sum, label) => sum + +(label >= 0), 0);
+  return { ...result, batch, sequence, gaps };
+}
+
+/** A batch as the model takes it. */
+function batchTensors(
+  { inputs, positions, labels, batch, sequence, masked }: BertBatch,
+): { tokens: Tensor; positions: Tensor; labels: Tensor } {
+  return {
+    tokens: tensor(inputs, { shape: [batch, sequence] }),
+    positions: tensor(positions, { shape: [batch, masked] }),
+    labels: tensor(labels, { shape: [batch, masked] }),
+  };
+}
+
+/**
+ * A BERT and the text whose gaps it learns to fill. Its validation measures the
+ * accuracy, the share of gaps that are filled with the right token.
+ *
+ * @throws {RangeError} If an option is out of range, if windows are longer than
+ * the model's context, or if there are too few tokens.
+ *
+ * @example
+ * ```ts
+ * import { byteTokenizer, tokensInMemory } from "@layerbraid/layerbraid/data";
+ * import { bertConfiguration } from "@layerbraid/layerbraid/models";
+ * import { device } from "@layerbraid/layerbraid/tensor";
+ * import { adamW, bertTask, bertTokens, train } from "@layerbraid/layerbraid/train";
+ *
+ * await device("wasm", { threads: 1 });
+ * const bytes = new TextEncoder().encode("to be, or not to be. ".repeat(20));
+ * const task = bertTask({
+ *   configuration: bertConfiguration({
+ *     vocabulary: bertTokens(byteTokenizer).vocabulary,
+ *     context: 16,
+ *     width: 16,
+ *     heads: 2,
+ *     layers: 1,
+ *   }),
+ *   tokenizer: byteTokenizer,
+ *   tokens: tokensInMemory(bytes),
+ *   batch: 4,
+ * });
+ * const optimizer = adamW({ learningRate: 1e-2 });
+ * for await (const event of train(task, { optimizer, steps: 3 })) {
+ *   if (event.type === "step") console.log(event.step, event.loss); // 1 5.5…
+ * }
+ * ```
+ */
+export function bertTask(
+  options: BertTaskOptions,
+): TrainingTask<BertParameters> {
+  const {
+    configuration,
+    tokenizer,
+    tokens,
+    validation,
+    batch,
+    sequence = configuration.context,
+    masked = 0.15,
+    dropout = 0,
+    seed = 0,
+    precision,
+  } = options;
+  requireNumber("bertTask", "dropout", dropout, "in [0, 1)");
+  requireNumber("bertTask", "seed", seed, "an integer ≥ 0");
+  requireFit(configuration, tokenizer, sequence);
+  const rows = { tokenizer, sequence, masked, seed };
+  const shape = {
+    batch,
+    sequence: textLength(sequence, bertTokens(tokenizer)),
+  };
+  const sampler = batchSampler(tokens, { ...shape, seed });
+  if (validation !== undefined) validationBatches(validation, shape);
+  const description: BertDescription = {
+    model: configuration,
+    tokenizer: tokenizer.toJSON(),
+    batch,
+    sequence,
+    masked,
+    dropout,
+    seed,
+  };
+  return {
+    name: "bert",
+    tokensPerBatch: batch * sequence,
+    unit: "tokens",
+    initialize: () => initializeBert(configuration, seed),
+    block: {
+      layers: configuration.layers,
+      parameters: ({ block }) => block,
+    },
+    loss: (parameters, number, solver) => {
+      const { tokens, positions, labels } = batchTensors(
+        bertBatch(sampler.batch(number), rows, number),
+      );
+      return bertMaskedLoss(configuration, parameters, { tokens }, {
+        positions,
+        labels,
+      }, {
+        ...solver,
+        precision,
+        dropout: dropout === 0
+          ? undefined
+          : { probability: dropout, seed, batch: number },
+      });
+    },
+    validate: validation && ((parameters, batches) =>
+      validateBatches(
+        parameters.open.tokens.device,
+        measuredBatches(validation, { ...rows, batch, batches }),
+        (rows) => measureGaps(configuration, parameters, rows, precision),
+      )),
+    description: { ...description },
+  };
+}
+
+function requireFit(
+  configuration: BertConfiguration,
+  tokenizer: Tokenizer,
+  sequence: number,
+): void {
+  const { vocabulary, begin } = bertTokens(tokenizer);
+  const least = begin === undefined ? 1 : 3;
+  if (sequence > configuration.context || sequence < least) {
+    throw new RangeError(
+      `bertTask: sequence ${sequence} must be from ${least} to the model's ` +
+        `context ${configuration.context}; change one of them`,
+    );
+  }
+  if (vocabulary > configuration.vocabulary) {
+    throw new RangeError(
+      `bertTask: the text needs ${vocabulary} tokens, the mask included, more ` +
+        `than the model's vocabulary of ${configuration.vocabulary}`,
+    );
+  }
+}
+
+/** Where the numbers of batches begin that are measured on. */
+const firstMeasured = 2 ** 40;
+
+/** Batches to measure on: the same windows with the same gaps every time. */
+export function* measuredBatches(
+  tokens: TokenSource,
+  { batch, batches, ...rows }: BertRows & { batch: number; batches?: number },
+): Generator<BertBatch, void, void> {
+  const sequence = textLength(rows.sequence, bertTokens(rows.tokenizer));
+  let number = firstMeasured;
+  for (
+    const windows of validationBatches(tokens, { batch, sequence, batches })
+  ) yield bertBatch(windows, rows, number++);
+}
+
+/** The loss and the accuracy at the gaps of a batch. */
+export function measureGaps(
+  configuration: BertConfiguration,
+  parameters: BertParameters,
+  batch: BertBatch,
+  precision?: Precision,
+): BatchMeasures {
+  const { tokens, positions, labels } = batchTensors(batch);
+  const logits = bertMaskedLogits(
+    configuration,
+    parameters,
+    { tokens },
+    positions,
+    { precision },
+  );
+  const right = sum(cast(equal(argmax(logits), labels), "float"));
+  return {
+    weight: batch.gaps,
+    loss: crossEntropy(logits, labels),
+    metrics: { accuracy: div(right, batch.gaps) },
+  };
+}
+
+/** A trained BERT, with what turns text into its tokens. */
+export interface TrainedBert {
+  /** Shape of the model. */
+  readonly configuration: BertConfiguration;
+  /** On the default device. */
+  readonly parameters: BertParameters;
+  /** How it was trained. */
+  readonly description: BertDescription;
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * The BERT in a checkpoint.
+ *
+ * @throws {CheckpointError} If it is of another task, or lacks something.
+ */
+export function bertFromCheckpoint(checkpoint: ModelCheckpoint): TrainedBert {
+  const { manifest: { task }, path } = checkpoint;
+  if (task.name !== "bert") {
+    throw new CheckpointError(
+      `${path}: is a checkpoint of the task "${task.name}", not of a BERT`,
+    );
+  }
+  const description = bertDescription(path, task.description);
+  const configuration = bertConfiguration(description.model);
+  return {
+    configuration,
+    parameters: restoreTensors(
+      `${path}/parameters.safetensors`,
+      initializeBert(configuration, description.seed),
+      checkpoint.parameters,
+    ),
+    description,
+    tokenizer: tokenizerFromJson(description.tokenizer),
+  };
+}
+
+function bertDescription(path: string, given: JsonRecord): BertDescription {
+  const description = given as unknown as BertDescription;
+  const { model, tokenizer } = description;
+  if (
+    typeof model === "object" && model !== null && tokenizer !== undefined
+  ) return description;
+  throw new CheckpointError(
+    `${path}/manifest.json: the task's description has no model or no ` +
+      `tokenizer; use another checkpoint`,
+  );
+}

@@ -1,0 +1,202 @@
+/**
+ * Encoders that were trained before: a run of ours, or a model in Hugging
+ * Face's layout.
+ *
+ * @module
+ */
+
+import {
+  CorpusError,
+  loadTokenizer,
+  type Tokenizer,
+  tokenizerFromJson,
+} from "../data/mod.ts";
+import {
+  type BertConfiguration,
+  bertConfiguration,
+  bertConfigurationFromHuggingFace,
+  type ClassifierConfiguration,
+  classifierFromBert,
+  classifierFromHuggingFace,
+  type ClassifierParameters,
+  type EncoderParameters,
+  type HostArray,
+  type HuggingFaceBertConfiguration,
+  readSafetensors,
+} from "../models/mod.ts";
+import { dispose, type Tree } from "../tensor/internal.ts";
+import { type BertDescription, bertFromCheckpoint } from "./bert_task.ts";
+import type { ModelCheckpoint } from "./checkpoint.ts";
+import { classifierFromCheckpoint } from "./classification_task.ts";
+import { CheckpointError } from "./manifest.ts";
+
+/** An encoder to fine-tune. */
+export interface PretrainedEncoder {
+  /** Where it is from. */
+  readonly name: string;
+  /** Its shape. */
+  readonly configuration: BertConfiguration;
+  /** What made the tokens that it knows. */
+  readonly tokenizer: Tokenizer;
+  /**
+   * A classifier, on the default device, with the weights of the encoder and a
+   * fresh head.
+   *
+   * @throws {RangeError} If the configuration isn't of the encoder's shape.
+   */
+  readonly classifier: (
+    configuration: ClassifierConfiguration,
+    seed: number,
+  ) => ClassifierParameters;
+}
+
+/** Makes the parameters of a checkpoint, an encoder's among them. */
+type EncoderReader = (
+  checkpoint: ModelCheckpoint,
+) => { readonly parameters: EncoderParameters & Tree };
+
+/**
+ * The encoder in a checkpoint of the task `bert` or `classify`. No device is
+ * needed before the classifier is made.
+ *
+ * @throws {CheckpointError} If it is of another task, or lacks something.
+ */
+export function encoderFromCheckpoint(
+  checkpoint: ModelCheckpoint,
+): PretrainedEncoder {
+  const { manifest: { task }, path } = checkpoint;
+  const readers: Readonly<Record<string, EncoderReader | undefined>> = {
+    bert: bertFromCheckpoint,
+    classify: classifierFromCheckpoint,
+  };
+  const read = readers[task.name];
+  if (read === undefined) {
+    throw new CheckpointError(
+      `${path}: is a checkpoint of the task "${task.name}"; expected one of ` +
+        `bert or classify`,
+    );
+  }
+  const { model, tokenizer } = task.description as Partial<BertDescription>;
+  if (model === undefined || tokenizer === undefined) {
+    throw new CheckpointError(
+      `${path}/manifest.json: the task's description has no model or no ` +
+        `tokenizer; use another checkpoint`,
+    );
+  }
+  return {
+    name: path,
+    configuration: bertConfiguration(model),
+    tokenizer: tokenizerFromJson(tokenizer),
+    classifier: (configuration, seed) => {
+      const { parameters } = read(checkpoint);
+      try {
+        return classifierFromBert(configuration, parameters, seed);
+      } finally {
+        dispose(parameters);
+      }
+    },
+  };
+}
+
+/**
+ * The encoder in a folder of Hugging Face's: `config.json`,
+ * `model.safetensors`, and a tokenizer as `loadTokenizer` finds it.
+ *
+ * @throws {CorpusError} If a file is missing or malformed, or the model isn't
+ * a BERT of a kind that is known.
+ */
+export async function loadPretrainedEncoder(
+  folder: string,
+): Promise<PretrainedEncoder> {
+  const given = await readConfiguration(`${folder}/config.json`);
+  const path = `${folder}/model.safetensors`;
+  const bytes = await Deno.readFile(await requireFile(path));
+  const refuse = (path: string, error: unknown): never => {
+    if (!(error instanceof RangeError || error instanceof SyntaxError)) {
+      throw error;
+    }
+    throw new CorpusError(`${path}: ${error.message}`);
+  };
+  let arrays: Record<string, HostArray> = {};
+  try {
+    arrays = withoutHead(readSafetensors(bytes).arrays);
+  } catch (error) {
+    refuse(path, error);
+  }
+  const tokenizer = await loadTokenizer(folder);
+  try {
+    return {
+      name: folder,
+      configuration: bertConfigurationFromHuggingFace(given),
+      tokenizer,
+      classifier: (configuration, seed) => {
+        try {
+          return classifierFromHuggingFace(configuration, arrays, seed);
+        } catch (error) {
+          return refuse(path, error);
+        }
+      },
+    };
+  } catch (error) {
+    return refuse(`${folder}/config.json`, error);
+  }
+}
+
+async function readConfiguration(
+  path: string,
+): Promise<HuggingFaceBertConfiguration> {
+  const text = await Deno.readTextFile(await requireFile(path));
+  let given: Partial<Record<string, unknown>> | null;
+  try {
+    given = JSON.parse(text);
+  } catch (error) {
+    throw new CorpusError(`${path}: not JSON: ${(error as Error).message}`);
+  }
+  const { model_type: type = "bert" } = given ?? {};
+  if (type !== "bert") {
+    throw new CorpusError(
+      `${path}: model_type ${JSON.stringify(type)} isn't supported; ` +
+        `expected "bert"`,
+    );
+  }
+  for (const field of numbers) {
+    if (typeof given?.[field] === "number") continue;
+    throw new CorpusError(`${path}: ${field}: expected a number`);
+  }
+  // What older files leave out.
+  const complete = { layer_norm_eps: 1e-12, hidden_act: "gelu", ...given };
+  return complete as unknown as HuggingFaceBertConfiguration;
+}
+
+const numbers = [
+  "vocab_size",
+  "max_position_embeddings",
+  "type_vocab_size",
+  "hidden_size",
+  "num_attention_heads",
+  "num_hidden_layers",
+  "intermediate_size",
+] as const;
+
+/** The path, if there is a file. */
+async function requireFile(path: string): Promise<string> {
+  try {
+    await Deno.stat(path);
+    return path;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new CorpusError(
+      `${path}: no such file; expected a folder with config.json, ` +
+        `model.safetensors and a tokenizer`,
+    );
+  }
+}
+
+/** Another task's classes are of no use. */
+function withoutHead(
+  arrays: Readonly<Record<string, HostArray>>,
+): Record<string, HostArray> {
+  return Object.fromEntries(
+    Object.entries(arrays).filter(([name]) => !name.startsWith("classifier.")),
+  );
+}
