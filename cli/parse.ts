@@ -26,6 +26,8 @@ export interface Command<Table extends OptionTable> {
   readonly options: Table;
   /** The repeatable option that arguments without a name belong to. */
   readonly rest?: keyof Table & string;
+  /** The same, where they do without the option's name before them. */
+  readonly operands?: keyof Table & string;
 }
 
 /**
@@ -37,7 +39,7 @@ export function parseArguments<Table extends OptionTable>(
   command: Command<Table>,
   args: readonly string[],
 ): Partial<OptionValues<Table>> {
-  const { options, rest } = command;
+  const { options, rest, operands } = command;
   const byFlag = namesByFlag(options);
   const flags = [...byFlag.keys()];
   const isFlag = (flag: string): boolean =>
@@ -68,7 +70,10 @@ export function parseArguments<Table extends OptionTable>(
       );
     }
   }
-  if (parsed._.length > 0) {
+  if (parsed._.length > 0 && operands !== undefined) {
+    const named = given[operands] as string[] | undefined ?? [];
+    given[operands] = [...named, ...parsed._.map(String)];
+  } else if (parsed._.length > 0) {
     if (rest === undefined || given[rest] === undefined) {
       throw new UsageError(
         `unexpected argument ${JSON.stringify(String(parsed._[0]))}` +
@@ -142,7 +147,20 @@ export function parseConfiguration<Table extends OptionTable>(
   text: string,
   except: readonly (keyof Table)[] = [],
 ): Partial<OptionValues<Table>> {
-  const json = parseJson(path, text);
+  return configurationValues(command, path, parseJson(path, text), except);
+}
+
+/**
+ * The same of an object that was read from a file, or is part of one.
+ *
+ * @param place What messages begin with: the file, and which part of it.
+ */
+export function configurationValues<Table extends OptionTable>(
+  command: Command<Table>,
+  place: string,
+  json: Readonly<Record<string, unknown>>,
+  except: readonly (keyof Table)[] = [],
+): Partial<OptionValues<Table>> {
   const byFlag = namesByFlag(command.options);
   const excepted = except.map((name) => flagName(String(name)));
   const given: Record<string, unknown> = {};
@@ -150,14 +168,14 @@ export function parseConfiguration<Table extends OptionTable>(
     const name = byFlag.get(key);
     if (excepted.includes(key)) {
       throw new UsageError(
-        `${path}: "${key}" can't stand in a file; give --${key} on the ` +
+        `${place}: "${key}" can't stand in a file; give --${key} on the ` +
           `command line`,
       );
     }
     if (name === undefined) {
       const hint = nearest(flagName(key), [...byFlag.keys()]);
       throw new UsageError(
-        `${path}: there is no option "${key}"` +
+        `${place}: there is no option "${key}"` +
           (hint === undefined ? "" : `; did you mean "${hint}"?`),
       );
     }
@@ -165,7 +183,7 @@ export function parseConfiguration<Table extends OptionTable>(
     given[name] = option.accept(value);
     if (given[name] === undefined) {
       throw new UsageError(
-        `${path}: "${key}": ${
+        `${place}: "${key}": ${
           JSON.stringify(value)
         }: expected ${option.expected}`,
       );
@@ -174,7 +192,15 @@ export function parseConfiguration<Table extends OptionTable>(
   return given as Partial<OptionValues<Table>>;
 }
 
-function parseJson(path: string, text: string): Record<string, unknown> {
+/**
+ * The JSON object in the text of a file.
+ *
+ * @throws {UsageError} If it isn't one.
+ */
+export function parseJson(
+  path: string,
+  text: string,
+): Record<string, unknown> {
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -14,6 +14,7 @@ import type {
   StepEvent,
   TrainingEvent,
 } from "../train/event.ts";
+import { metricName, metricValue } from "../train/metric_words.ts";
 import { formatDuration } from "../train/report_format.ts";
 import {
   probeWords,
@@ -22,6 +23,7 @@ import {
   switchWords,
 } from "../train/report_words.ts";
 import { movingAverage, quantile } from "../train/smoothing.ts";
+import type { Validation } from "../train/task.ts";
 
 /** Where progress is shown. */
 export interface ProgressOptions {
@@ -68,13 +70,14 @@ export function createProgress(options: ProgressOptions): Progress {
 
   const show = (): void => {
     if (start === undefined || last === undefined) return;
-    const { steps, tokensPerStep } = start;
+    const { steps, tokensPerStep, unit } = start;
     const parts = progressParts({
       step: last.step,
       steps,
       loss,
-      validationLoss: evaluation?.loss,
-      tokensPerSecond: tokensPerStep * 1000 / quantile(durations, 0.5),
+      validation: evaluation,
+      speed: tokensPerStep * 1000 / quantile(durations, 0.5),
+      unit,
       secondsLeft: secondsLeft(last.step, steps),
       solver: solverState,
       probe,
@@ -154,10 +157,12 @@ export interface ProgressState {
   readonly steps: number;
   /** Smoothed training loss. */
   readonly loss: number;
-  /** Newest validation loss, if there is one. */
-  readonly validationLoss: number | undefined;
-  /** Speed of the last steps. */
-  readonly tokensPerSecond: number;
+  /** The newest validation, if there is one. */
+  readonly validation: Validation | undefined;
+  /** Speed of the last steps: so many of `unit` in a second. */
+  readonly speed: number;
+  /** What is counted, in the plural. */
+  readonly unit: string;
   /** Time until the last step; NaN where nothing is known yet. */
   readonly secondsLeft: number;
   /** How multigrid solves; absent where it doesn't. */
@@ -174,16 +179,18 @@ function count(value: number): string {
 function progressParts(
   state: ProgressState,
 ): (readonly [name: string, value: string, width: number])[] {
-  const { step, steps, loss, validationLoss, tokensPerSecond, secondsLeft } =
-    state;
+  const { step, steps, loss, validation, speed, unit, secondsLeft } = state;
   const { solver, probe } = state;
   const total = count(steps);
   const done = count(step).padStart(total.length);
   return [
     ["step", `${done}/${total}`, 0],
     ["loss", loss.toFixed(3), 6],
-    ["validation", validationLoss?.toFixed(3) ?? "–", 6],
-    ["tokens/s", count(Math.round(tokensPerSecond)), 7],
+    ["validation", validation?.loss.toFixed(3) ?? "–", 6],
+    ...Object.entries(validation?.metrics ?? {}).map(([name, value]) =>
+      [metricName(name), metricValue(value), 5] as const
+    ),
+    [`${unit}/s`, count(Math.round(speed)), 7],
     [
       "left",
       step === steps || !Number.isFinite(secondsLeft)

@@ -12,20 +12,21 @@ import type {
 } from "../train/mod.ts";
 import { flagName, type OptionTable, type OptionValues } from "./option.ts";
 import type { Command } from "./parse.ts";
-import type { PreparedText } from "./prepare_text.ts";
-import { trainCommand, type TrainValues } from "./train_command.ts";
+import { commandFor, taskKind } from "./tasks/mod.ts";
+import type { PreparedTask } from "./tasks/task_kind.ts";
+import type { TrainValues } from "./train_command.ts";
 
 /** What there is to tell. */
 export interface Told {
   /** The options. */
   readonly values: TrainValues;
-  /** The text. */
-  readonly text: PreparedText;
+  /** The task. */
+  readonly prepared: PreparedTask;
   /** The folder of the run. */
   readonly folder: string;
   /** The device in words. */
   readonly machine: string;
-  /** What the model wrote. */
+  /** What the model made. */
   readonly samples: readonly Sample[];
   /** The run to compare with. */
   readonly reference: ReferenceRun | undefined;
@@ -33,22 +34,22 @@ export interface Told {
 
 /** The details of a report. */
 export function reportDetails(
-  { values, text, folder, machine, samples, reference }: Told,
+  { values, prepared, folder, machine, samples, reference }: Told,
 ): ReportDetails {
-  const { corpus, length } = text;
-  const layers = values.before + values.layers + values.after;
+  const { title, data, bytesPerToken, commands } = prepared;
   return {
-    title: `A GPT of ${layers} layer${
-      layers === 1 ? "" : "s"
-    } on ${corpus.name}`,
+    title,
     machine,
-    corpus: `${corpus.name}, ${formatBytes(corpus.byteLength)}`,
-    bytesPerToken: corpus.byteLength / length,
-    configuration: configurationRows(trainCommand, values),
+    corpus: data,
+    bytesPerToken,
+    configuration: configurationRows(
+      commandFor(taskKind(values.task)),
+      values as OptionValues<OptionTable>,
+    ),
     samples,
     reference,
     commands: [
-      [generateCall(folder), "Write more text"],
+      ...commands(folder),
       [
         `${resumeCall(folder)} --steps ${2 * values.steps}`,
         "Train it for longer",

@@ -9,6 +9,7 @@ import type { TrainingSolver } from "../train/mod.ts";
 import { UsageError } from "./failure.ts";
 import { flagName } from "./option.ts";
 import { solverOptions } from "./solver_options.ts";
+import { taskKind } from "./tasks/mod.ts";
 import type { TrainValues } from "./train_command.ts";
 
 /** The solver that options ask for; `undefined` where all is serial. */
@@ -49,14 +50,20 @@ export function trainingSolver(
   };
 }
 
+/** Layers that the solver is for. */
+function solvedLayers(values: TrainValues): number {
+  return taskKind(values.task).solvedLayers?.(values) ?? values.layers;
+}
+
 /** Levels forward and backward. Where nobody says, two if that is possible. */
 function levelsOf(
-  { solver, levels, layers, coarsening }: TrainValues,
+  values: TrainValues,
 ): readonly [forward: number, backward: number] {
+  const { solver, levels, coarsening } = values;
   if (solver === "serial") return [1, 1];
   const fewest = 2 * coarsening[0];
   const [forward, backward = forward] = levels ??
-    [layers < fewest ? 1 : 2];
+    [solvedLayers(values) < fewest ? 1 : 2];
   return [forward, backward];
 }
 
@@ -88,7 +95,8 @@ export function checkSolver(
   const levels = given.length > 0 && values.levels === undefined
     ? [2, 2]
     : levelsOf(values);
-  const { layers, coarsening, guess, largestRatio, wayBack } = values;
+  const { coarsening, guess, largestRatio, wayBack } = values;
+  const layers = solvedLayers(values);
   const note = values.levels === undefined ? " (the default)" : "";
   for (const count of levels) requireLevels(layers, count, coarsening, note);
   const most = Math.max(...levels) - 1;

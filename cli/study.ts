@@ -10,10 +10,10 @@ import { helpText } from "./help.ts";
 import { openDevice } from "./open_device.ts";
 import { openOutput } from "./output.ts";
 import { enterCallersFolder } from "./path.ts";
-import { prepareText } from "./prepare_text.ts";
 import { studyCommand } from "./study_command.ts";
-import { readStudyRequest } from "./study_request.ts";
+import { readStudyRequest, trainValues } from "./study_request.ts";
 import { studyAndTell } from "./studying_session.ts";
+import { taskKind } from "./tasks/mod.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   enterCallersFolder();
@@ -23,10 +23,10 @@ async function main(args: readonly string[]): Promise<number> {
     openOutput("stdout").write(`${helpText(studyCommand)}\n`);
     return 0;
   }
-  using text = await prepareText(values);
+  using prepared = await taskKind().prepare(trainValues(values, "serial"));
   const device = await openDevice(values);
   const output = openOutput(values.json ? "stderr" : "stdout");
-  const summary = await studyAndTell(request, text, device, output);
+  const summary = await studyAndTell(request, prepared, device, output);
   device.close();
   if (values.json) openOutput("stdout").write(`${JSON.stringify(summary)}\n`);
   return 0;

@@ -5,17 +5,26 @@
  * @module
  */
 
-import type { StudyRunName } from "../train/study_charts.ts";
+import type { ComparedName } from "../train/comparison.ts";
+import { comparedChanges } from "./compared_runs.ts";
 import { UsageError } from "./failure.ts";
+import {
+  findBegun,
+  type Kept,
+  readSettings,
+  requireNone,
+  writeSettings,
+} from "./kept_settings.ts";
 import { flagName } from "./option.ts";
 import { completeOptions, parseArguments } from "./parse.ts";
-import { exists, isMissing } from "./path.ts";
 import { newRunFolder } from "./run_folder.ts";
 import { studyCommand, type StudyValues } from "./study_command.ts";
 import { trainCommand, type TrainValues } from "./train_command.ts";
 import { checkCombination } from "./train_request.ts";
 
 const { options } = studyCommand;
+
+const kept: Kept = { noun: "study", command: "study" };
 
 /** A study to begin or to go on with. */
 export interface StudyRequest {
@@ -37,12 +46,7 @@ export async function readStudyRequest(
   const { help, resume, out } = given;
   if (help || resume === undefined) {
     const folder = out ?? await newRunFolder("study", new Date());
-    if (!help && await exists(settingsPath(folder))) {
-      throw new UsageError(
-        `--out ${folder}: holds a study; go on with it by --resume ${folder}, ` +
-          `or choose another folder`,
-      );
-    }
+    if (!help) await requireNone(folder, kept);
     const values = completeOptions(studyCommand, given);
     checkCombination(trainValues(values, "serial"), {});
     checkCombination(trainValues(values, "adaptive"), given);
@@ -57,22 +61,15 @@ export async function readStudyRequest(
         `with its own options, in its folder; leave it out`,
     );
   }
-  const folder = await findStudy(resume);
-  const saved = await readSettings(folder);
+  const folder = await findBegun(resume, kept);
+  const saved = await readSettings<Partial<StudyValues>>(folder, kept);
   return { values: completeOptions(studyCommand, saved, given), folder };
 }
-
-/** What a run does otherwise than the study's options say. */
-const changes: Readonly<Record<StudyRunName, Partial<TrainValues>>> = {
-  serial: { solver: "serial" },
-  fixed: { policy: "fixed" },
-  adaptive: {},
-};
 
 /** The options of one of the runs, as options of `train`. */
 export function trainValues(
   values: StudyValues,
-  name: StudyRunName,
+  name: ComparedName,
 ): TrainValues {
   const shared = Object.entries(values).filter(([option]) =>
     option in trainCommand.options &&
@@ -82,62 +79,16 @@ export function trainValues(
     trainCommand,
     Object.fromEntries(shared) as Partial<TrainValues>,
     { untied: !values.tied, sample: 0, keep: 1 },
-    changes[name],
+    comparedChanges[name],
   );
 }
 
 /** Keeps the options of a study in its folder. */
-export async function writeSettings(
+export async function writeStudy(
   { values, folder }: StudyRequest,
 ): Promise<void> {
-  const kept = Object.entries(values).filter(([name]) =>
-    options[name as keyof StudyValues].lifetime !== "session"
+  const options = Object.entries(values).filter(([name]) =>
+    studyCommand.options[name as keyof StudyValues].lifetime !== "session"
   );
-  const text = JSON.stringify(Object.fromEntries(kept), undefined, 2);
-  await Deno.writeTextFile(settingsPath(folder), `${text}\n`);
-}
-
-function settingsPath(folder: string): string {
-  return `${folder}/study.json`;
-}
-
-async function readSettings(folder: string): Promise<Partial<StudyValues>> {
-  try {
-    return JSON.parse(await Deno.readTextFile(settingsPath(folder)));
-  } catch (error) {
-    throw new UsageError(
-      `${settingsPath(folder)}: can't be read (${(error as Error).message})`,
-    );
-  }
-}
-
-/** The folder of a study that was begun. */
-async function findStudy(given: string): Promise<string> {
-  if (given === "newest") {
-    const newest = await newestStudy();
-    if (newest !== undefined) return newest;
-    throw new UsageError(
-      "--resume: there is no study in runs/; begin one by deno task study, or " +
-        "name the folder of one",
-    );
-  }
-  for (const folder of [given, `runs/${given}`]) {
-    if (await exists(settingsPath(folder))) return folder;
-  }
-  throw new UsageError(`--resume ${given}: there is no such study`);
-}
-
-async function newestStudy(): Promise<string | undefined> {
-  const studies: { folder: string; time: number }[] = [];
-  try {
-    for await (const { name } of Deno.readDir("runs")) {
-      const folder = `runs/${name}`;
-      if (!await exists(settingsPath(folder))) continue;
-      const { mtime } = await Deno.stat(settingsPath(folder));
-      studies.push({ folder, time: mtime?.getTime() ?? 0 });
-    }
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  return studies.sort((a, b) => b.time - a.time)[0]?.folder;
+  await writeSettings(folder, kept, Object.fromEntries(options));
 }

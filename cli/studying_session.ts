@@ -6,40 +6,30 @@
  */
 
 import type { Device } from "../tensor/mod.ts";
-import { chartFile } from "../train/chart_file.ts";
-import {
-  history,
-  listCheckpoints,
-  loadCheckpoint,
-  readMetrics,
-  summarize,
-} from "../train/mod.ts";
-import {
-  studyCharts,
-  type StudyRunName,
-  studyRunNames,
-  type StudyRuns,
-} from "../train/study_charts.ts";
 import {
   againstSerial,
+  type ComparedName,
+  comparedNames,
+  type Comparison,
   percentWords,
-  studyReport,
-} from "../train/study_report.ts";
+} from "../train/comparison.ts";
+import { summarize } from "../train/mod.ts";
+import { studyCharts, studyReport } from "../train/study_report.ts";
+import {
+  readComparison,
+  stepsDone,
+  trainPart,
+  writeCharts,
+} from "./compared_runs.ts";
 import { listenForInterruption } from "./interruption.ts";
 import { flagName } from "./option.ts";
 import { describeDevice } from "./open_device.ts";
 import { bold, faint, type Output } from "./output.ts";
-import type { PreparedText } from "./prepare_text.ts";
-import { configurationRows, formatBytes } from "./report_details.ts";
+import { configurationRows } from "./report_details.ts";
 import { claimRun } from "./run_claim.ts";
 import { studyCommand, type StudyValues } from "./study_command.ts";
-import {
-  type StudyRequest,
-  trainValues,
-  writeSettings,
-} from "./study_request.ts";
-import type { TrainRequest } from "./train_request.ts";
-import { trainAndTell } from "./training_session.ts";
+import { type StudyRequest, trainValues, writeStudy } from "./study_request.ts";
+import type { PreparedTask } from "./tasks/task_kind.ts";
 
 /** What `--json` prints. */
 export interface StudySummary {
@@ -48,7 +38,7 @@ export interface StudySummary {
   /** Whether all three runs are done. */
   readonly done: boolean;
   /** What became of each run. */
-  readonly runs: Readonly<Record<StudyRunName, StudiedRun>>;
+  readonly runs: Readonly<Record<ComparedName, StudiedRun>>;
 }
 
 /** What became of a run. */
@@ -68,89 +58,55 @@ export interface StudiedRun {
 /** Trains what is missing, and writes the report. */
 export async function studyAndTell(
   request: StudyRequest,
-  text: PreparedText,
+  prepared: PreparedTask,
   device: Device,
   output: Output,
 ): Promise<StudySummary> {
   const { values, folder } = request;
   using _claim = await claimRun(folder);
-  await writeSettings(request);
+  await writeStudy(request);
   // Each run says that it stops; this one is for the moments between.
   using interruption = listenForInterruption(() => {});
   let done = true;
-  for (const [i, name] of studyRunNames.entries()) {
+  for (const [i, name] of comparedNames.entries()) {
     const run = `${folder}/${name}`;
     if (await stepsDone(run) >= values.steps) continue;
     output.write(`${bold(output, `Run ${i + 1} of 3: ${name}`)}\n`);
-    const { steps } = await trainAndTell(
-      await trainRequest(request, name),
-      text,
+    done = await trainPart(
+      {
+        values: trainValues(values, name),
+        folder: run,
+        serial: name === "serial" ? undefined : `${folder}/serial`,
+      },
+      prepared,
       device,
       output,
       interruption.signal,
     );
-    output.write("\n");
-    done = steps >= values.steps;
     if (!done) break;
   }
-  const runs = await readRuns(folder);
+  const runs = await readComparison(folder);
   const report = `${folder}/report.html`;
   await Deno.writeTextFile(
     report,
-    studyReport(runs, detailsOf(request, text, device)),
+    studyReport(runs, detailsOf(request, prepared, device)),
   );
-  for (const { chart } of studyCharts(runs)) {
-    await Deno.writeTextFile(`${folder}/${chart.id}.svg`, chartFile(chart));
-  }
+  await writeCharts(folder, studyCharts(runs));
   const summary = { report, done, runs: summaryOf(runs) };
   writeEnding(request, summary, output);
   return summary;
 }
 
-/** One of the runs, as a request to `train`. */
-async function trainRequest(
-  { values, folder }: StudyRequest,
-  name: StudyRunName,
-): Promise<TrainRequest> {
-  const run = `${folder}/${name}`;
-  const begun = (await listCheckpoints(run)).length > 0;
-  return {
-    values: { ...trainValues(values, name), out: run },
-    resumed: begun
-      ? { folder: run, checkpoint: await loadCheckpoint(run) }
-      : undefined,
-    reference: name === "serial" ? undefined : {
-      name: "serial",
-      events: await readMetrics(`${folder}/serial`),
-    },
-  };
-}
-
-/** Steps of a run that its newest checkpoint has done. */
-async function stepsDone(run: string): Promise<number> {
-  if ((await listCheckpoints(run)).length === 0) return 0;
-  return (await loadCheckpoint(run)).manifest.progress.step;
-}
-
-async function readRuns(folder: string): Promise<StudyRuns> {
-  const [serial, fixed, adaptive] = await Promise.all(
-    studyRunNames.map(async (name) =>
-      history(await readMetrics(`${folder}/${name}`))
-    ),
-  );
-  return { serial, fixed, adaptive };
-}
-
 function detailsOf(
   { values }: StudyRequest,
-  { corpus }: PreparedText,
+  { name, data }: PreparedTask,
   device: Device,
 ): Parameters<typeof studyReport>[1] {
   const layers = values.before + values.layers + values.after;
   return {
-    title: `A study of ${layers} layers on ${corpus.name}`,
+    title: `A study of ${layers} layers on ${name}`,
     machine: describeDevice(device),
-    corpus: `${corpus.name}, ${formatBytes(corpus.byteLength)}`,
+    corpus: data,
     configuration: configurationRows(studyCommand, values),
     command: studyCall(values),
   };
@@ -170,8 +126,8 @@ function studyCall(values: StudyValues): string {
   return ["deno task study", ...changed].join(" ");
 }
 
-function summaryOf(runs: StudyRuns): StudySummary["runs"] {
-  const of = (name: StudyRunName): StudiedRun => {
+function summaryOf(runs: Comparison): StudySummary["runs"] {
+  const of = (name: ComparedName): StudiedRun => {
     const { steps, validationLoss, trainingSeconds } = summarize(runs[name]);
     return {
       steps,
@@ -189,7 +145,7 @@ function writeEnding(
   { report, done, runs }: StudySummary,
   output: Output,
 ): void {
-  for (const name of studyRunNames) {
+  for (const name of comparedNames) {
     const { valLoss, againstSerial } = runs[name];
     const loss = Number.isFinite(valLoss) ? valLoss.toFixed(3) : "–";
     const difference = name === "serial"

@@ -11,6 +11,7 @@ import {
   flag,
   integer,
   number,
+  type Option,
   type OptionValues,
   section,
   session,
@@ -20,31 +21,92 @@ import {
 import type { Command } from "./parse.ts";
 import { solverOptions } from "./solver_options.ts";
 
+/** The kinds of tasks, the first by default. */
+export const taskNames = [
+  "gpt",
+  "bert",
+  "tagger",
+  "vit",
+  "translation",
+  "classify",
+] as const;
+
+/** One of them. */
+export type TaskName = typeof taskNames[number];
+
+function column(help: string): Option<string | undefined> {
+  return text<string | undefined>({
+    help,
+    default: undefined,
+    defaultText: "found by the header",
+    placeholder: "COLUMN",
+  });
+}
+
 const options = {
-  ...section("Text", {
+  ...section("Task", {
+    task: choice(taskNames, {
+      help: "What is trained: gpt writes text; bert fills gaps in it; tagger " +
+        "classifies the words of sentences; vit classifies images; " +
+        "translation translates sentences; classify classifies texts, best " +
+        "from a trained bert. Options and defaults depend on it: " +
+        "--task vit --help",
+      default: "gpt",
+    }),
+  }),
+  ...section("Data", {
     data: texts({
       help: "Files, folders or patterns such as 'src/**/*.ts'; again for more",
       default: [],
       defaultText: "what `deno types` prints",
       placeholder: "PATH",
     }),
+    target: texts({
+      help: "Translations of --data, line by line; without it --data are " +
+        "tables of two columns, or gettext:FOLDER",
+      default: [],
+      placeholder: "PATH",
+    }),
+    language: text<string | undefined>({
+      help: "Of the gettext catalogues, such as de",
+      default: undefined,
+      placeholder: "CODE",
+    }),
+    column: choice(["upos", "xpos", "feats", "upos+feats"], {
+      help: "Which column of CoNLL-U files is to be predicted",
+      default: "upos",
+    }),
+    textColumn: column("The text's column in tables, its name or its number"),
+    pairColumn: column("The column of a second text, if there is one"),
+    labelColumn: column("The label's column"),
+    validationData: texts({
+      help: "The same to measure on; else it is a share of --data",
+      default: [],
+      placeholder: "PATH",
+    }),
+    validationTarget: texts({
+      help: "Translations of --validation-data",
+      default: [],
+      placeholder: "PATH",
+    }),
     validation: number({
-      help: "Share of the text, its end, that is kept to measure on",
+      help: "Share of the data, its end, that is kept to measure on",
       default: 0.1,
       above: 0,
       most: 0.5,
     }),
     tokenizer: text({
-      help: "byte; character; bpe, learned from the text; or a folder with " +
-        "GPT-2's vocab.json and merges.txt",
+      help: "byte; character; bpe, word-piece or unigram, learned from the " +
+        "text; or a folder or file with a tokenizer: tokenizer.json, " +
+        "vocab.json and merges.txt, vocab.txt",
       default: "byte",
       defaultText: "byte",
       placeholder: "KIND",
     }),
     vocabulary: integer({
-      help: "Tokens that bpe learns",
+      help: "Tokens that bpe, word-piece or unigram learn",
       default: 1024,
-      least: 257,
+      least: 64,
       most: 2 ** 21,
     }),
   }),
@@ -67,19 +129,67 @@ const options = {
       default: 1,
       above: 0,
     }),
+    decoderLayers: integer<number | undefined>({
+      help: "Layers of the decoder, which the solver takes with the encoder's",
+      default: undefined,
+      defaultText: "as many as --layers, which are the encoder's",
+      least: 1,
+    }),
     dim: integer({
       help: "Width of the states, a multiple of heads",
       default: 96,
       least: 1,
     }),
     heads: integer({ help: "Attention heads", default: 4, least: 1 }),
+    hidden: integer<number | undefined>({
+      help: "Width within the layers' MLPs",
+      default: undefined,
+      defaultText: "4 times --dim",
+      least: 1,
+    }),
+    norm: choice(["pre", "post"], {
+      help: "Where layers normalize: pre, their inputs (the paper's); post, " +
+        "their results (the first transformers')",
+      default: "pre",
+    }),
     seq: integer({
       help: "Tokens that the model sees at a time",
       default: 128,
       least: 1,
     }),
+    patch: integer({
+      help: "Side of the squares that images are cut into, in pixels",
+      default: 7,
+      least: 1,
+    }),
     untied: flag({
       help: "Give the head weights of its own; else it shares the embedding's",
+    }),
+  }),
+  ...section("Weights of another run", {
+    from: text<string | undefined>({
+      help: "Begin with the weights of a trained bert: a run, or a folder " +
+        "with config.json and model.safetensors as Hugging Face has them",
+      default: undefined,
+      defaultText: "fresh weights",
+      placeholder: "RUN",
+    }),
+    freeze: texts({
+      help: "Parameters that stay as they are, such as open or " +
+        "block.attentionInput; again for more",
+      default: [],
+      placeholder: "NAME",
+    }),
+    refine: text<string | undefined>({
+      help: "Begin with the run of the same task with fewer layers, refined " +
+        "in depth (nested iteration), its optimizer's moments too",
+      default: undefined,
+      placeholder: "RUN",
+    }),
+    interpolation: choice(["constant", "linear"], {
+      help: "How refined layers follow from the coarse ones: each repeated; " +
+        "linearly between them",
+      default: "constant",
     }),
   }),
   ...section("Training", {
@@ -127,6 +237,27 @@ const options = {
       least: 0,
       below: 1,
     }),
+    masked: number({
+      help: "Share of the tokens that bert has to guess",
+      default: 0.15,
+      above: 0,
+      below: 1,
+    }),
+    labelSmoothing: number({
+      help: "Share of the probability that is spread over wrong tokens",
+      default: 0.1,
+      least: 0,
+      below: 1,
+    }),
+    shift: integer({
+      help: "Pixels that images are moved by at most, at random",
+      default: 0,
+      least: 0,
+    }),
+    kind: choice(["classes", "number"], {
+      help: "What labels are: classes, or a number to come close to",
+      default: "classes",
+    }),
     seed: integer({
       help: "Decides everything random: the same seed, the same run",
       default: 0,
@@ -162,6 +293,18 @@ const options = {
         help: "Newest checkpoints that are kept, beside the best",
         default: 2,
         least: 1,
+      }),
+      beams: integer({
+        help: "Translations that are followed at a time when one is searched " +
+          "for; 1: greedily",
+        default: 4,
+        least: 1,
+      }),
+      lengthPenalty: number({
+        help: "Power of the length that a translation's log-probability is " +
+          "divided by; more favours longer ones",
+        default: 1,
+        least: 0,
       }),
       sample: integer({
         help: "Tokens that the model writes at the end",
@@ -235,8 +378,7 @@ export type TrainValues = OptionValues<typeof options>;
 /** The command `train`. */
 export const trainCommand: Command<typeof options> = {
   name: "train",
-  summary: "Trains a GPT on text, by default on Deno's own type declarations " +
-    "in two to three minutes.",
+  summary: "Trains a transformer, its layers solved by multigrid or serially.",
   options,
   rest: "data",
   examples: [

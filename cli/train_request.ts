@@ -10,6 +10,7 @@ import {
   loadCheckpoint,
   readMetrics,
   type ReferenceRun,
+  type Refinement,
 } from "../train/mod.ts";
 import { UsageError } from "./failure.ts";
 import { flagName } from "./option.ts";
@@ -21,6 +22,7 @@ import {
 import { isMissing } from "./path.ts";
 import { findRun, requireNoRun } from "./run_folder.ts";
 import { checkSolver } from "./solver_values.ts";
+import { checkTaskOptions, taskKind } from "./tasks/mod.ts";
 import { trainCommand, type TrainValues } from "./train_command.ts";
 
 const { options } = trainCommand;
@@ -31,8 +33,18 @@ export interface TrainRequest {
   readonly values: TrainValues;
   /** What the run goes on from; `undefined` for a new one. */
   readonly resumed: { folder: string; checkpoint: Checkpoint } | undefined;
+  /** The shallower run that a new one begins with; default: none. */
+  readonly coarse?: CoarseRun;
   /** A run whose losses the report shows too. */
   readonly reference: ReferenceRun | undefined;
+}
+
+/** A run with fewer layers, to be refined. */
+export interface CoarseRun {
+  /** Where it stands. */
+  readonly checkpoint: Checkpoint;
+  /** How it becomes deeper. */
+  readonly refinement: Refinement;
 }
 
 /**
@@ -46,7 +58,7 @@ export async function readTrainRequest(
 ): Promise<TrainRequest> {
   const given = parseArguments(trainCommand, args);
   if (given.help) {
-    const values = completeOptions(trainCommand, given);
+    const values = completeValues(given);
     return { values, resumed: undefined, reference: undefined };
   }
   const file = given.config === undefined
@@ -54,11 +66,11 @@ export async function readTrainRequest(
     : await readConfiguration(given.config);
   const asked = { ...file, ...given };
   if (asked.resume === undefined) {
-    const values = completeOptions(trainCommand, asked);
+    const { values, coarse } = await refinedValues(asked);
     checkCombination(values, asked);
     if (values.out !== undefined) await requireNoRun(values.out);
     const reference = await readReference(values);
-    return { values, resumed: undefined, reference };
+    return { values, resumed: undefined, coarse, reference };
   }
   if (asked.out !== undefined) {
     throw new UsageError(
@@ -67,17 +79,9 @@ export async function readTrainRequest(
   }
   const folder = await findRun("--resume", asked.resume);
   const checkpoint = await loadCheckpoint(folder);
-  const saved = checkpoint.manifest.settings.options as
-    | Partial<TrainValues>
-    | undefined;
-  if (saved === undefined) {
-    throw new UsageError(
-      `--resume ${folder}: another program than this one made the run`,
-    );
-  }
+  const saved = savedValues("--resume", folder, checkpoint);
   requireSame(folder, saved, asked);
-  const values = completeOptions(
-    trainCommand,
+  const values = completeValues(
     saved.solver === undefined ? allSerial(saved) : {},
     saved,
     asked,
@@ -92,6 +96,64 @@ export async function readTrainRequest(
   }
   const reference = await readReference(values);
   return { values, resumed: { folder, checkpoint }, reference };
+}
+
+/** All values: those given, the last that gives one; else the task's own. */
+export function completeValues(
+  ...given: readonly Partial<TrainValues>[]
+): TrainValues {
+  const { task } = completeOptions(trainCommand, ...given);
+  return completeOptions(trainCommand, taskKind(task).defaults, ...given);
+}
+
+/** All values of a new run, which may begin with a shallower one. */
+async function refinedValues(
+  asked: Partial<TrainValues>,
+): Promise<Pick<TrainRequest, "values" | "coarse">> {
+  if (asked.refine === undefined) {
+    const brought = await taskKind(asked.task).valuesFrom?.(asked) ?? {};
+    return { values: completeValues(brought, asked) };
+  }
+  const folder = await findRun("--refine", asked.refine);
+  const checkpoint = await loadCheckpoint(folder);
+  const saved = savedValues("--refine", folder, checkpoint);
+  const { layers, decoderLayers } = completeValues(saved);
+  const deeper = asked.layers ?? 2 * layers;
+  const factor = deeper / layers;
+  if (!Number.isInteger(factor) || factor < 2) {
+    throw new UsageError(
+      `--layers ${deeper} isn't a multiple of the ${layers} layers of ` +
+        `--refine ${folder}, and more; take ${2 * layers} or ${3 * layers}`,
+    );
+  }
+  const values = completeValues(saved, {
+    layers: deeper,
+    decoderLayers: decoderLayers && factor * decoderLayers,
+  }, asked);
+  const { task, interpolation } = values;
+  if (task !== (saved.task ?? "gpt")) {
+    throw new UsageError(
+      `--task ${task} contradicts --refine ${folder}, which is of the task ` +
+        `${saved.task ?? "gpt"}; leave it out`,
+    );
+  }
+  return {
+    values,
+    coarse: { checkpoint, refinement: { factor, interpolation } },
+  };
+}
+
+/** The options that a run was begun with. */
+function savedValues(
+  option: string,
+  folder: string,
+  { manifest }: Checkpoint,
+): Partial<TrainValues> {
+  const saved = manifest.settings.options;
+  if (saved !== undefined) return saved as Partial<TrainValues>;
+  throw new UsageError(
+    `${option} ${folder}: another program than this one made the run`,
+  );
 }
 
 /** What runs were like before they had options for it. */
@@ -184,7 +246,8 @@ export function checkCombination(
   values: TrainValues,
   asked: Partial<TrainValues>,
 ): void {
-  const { dim, heads, steps, warmup, tokenizer } = values;
+  const { task, dim, heads, steps, warmup, tokenizer } = values;
+  checkTaskOptions(task, asked);
   if (dim % heads !== 0) {
     const near = [Math.floor(dim / heads), Math.ceil(dim / heads)]
       .map((times) => times * heads).filter((width) => width > 0);
@@ -199,10 +262,17 @@ export function checkCombination(
         `shorten it or train longer`,
     );
   }
-  if (asked.vocabulary !== undefined && tokenizer !== "bpe") {
+  const learned = ["bpe", "word-piece", "unigram"];
+  if (asked.vocabulary !== undefined && !learned.includes(tokenizer)) {
     throw new UsageError(
-      `--vocabulary ${asked.vocabulary} is for --tokenizer bpe, not for ` +
-        `${tokenizer}`,
+      `--vocabulary ${asked.vocabulary} is for --tokenizer ` +
+        `${learned.join(", ")}, not for ${tokenizer}`,
+    );
+  }
+  if (values.from !== undefined && values.refine !== undefined) {
+    throw new UsageError(
+      `--from ${values.from} and --refine ${values.refine} both say what to ` +
+        `begin with; leave one out`,
     );
   }
   checkSolver(values, asked);

@@ -4,17 +4,15 @@
  * @module
  */
 
-import type { GptConfiguration, GptParameters } from "../models/mod.ts";
-import { type Device, DeviceError } from "../tensor/mod.ts";
+import { type Device, DeviceError, type Tree } from "../tensor/mod.ts";
 import {
   adamW,
   cosineWarmup,
   gptDecay,
-  gptTask,
   history,
   listCheckpoints,
   readMetrics,
-  type Sample,
+  refinedBeginning,
   type StartEvent,
   type StopEvent,
   summarize,
@@ -22,32 +20,28 @@ import {
   train,
   trainingReport,
   type TrainingRun,
+  type TrainOptions,
 } from "../train/mod.ts";
+import { metricName, metricValue } from "../train/metric_words.ts";
 import { formatDuration } from "../train/report_format.ts";
 import { solverWords } from "../train/report_words.ts";
 import { UsageError } from "./failure.ts";
-import { type Interruption, listenForInterruption } from "./interruption.ts";
-import { modelConfiguration } from "./model_values.ts";
+import { frozenBy } from "./freezing.ts";
+import { listenForInterruption } from "./interruption.ts";
 import { describeDevice } from "./open_device.ts";
-import { bold, faint, type Output, printable } from "./output.ts";
-import type { PreparedText } from "./prepare_text.ts";
+import { bold, faint, type Output } from "./output.ts";
 import { createProgress } from "./progress.ts";
-import {
-  formatBytes,
-  generateCall,
-  reportDetails,
-  resumeCall,
-} from "./report_details.ts";
+import { reportDetails, resumeCall } from "./report_details.ts";
 import { claimRun } from "./run_claim.ts";
 import { damageNotes, newRunFolder } from "./run_folder.ts";
 import { trainingSolver } from "./solver_values.ts";
+import type { PreparedTask } from "./tasks/task_kind.ts";
 import type { TrainValues } from "./train_command.ts";
 import {
   savedOptions,
   type TrainRequest,
   warmupSteps,
 } from "./train_request.ts";
-import { defaultPrompt, writeText } from "./write_text.ts";
 
 /** What `--json` prints. */
 export interface TrainingSummary {
@@ -74,8 +68,7 @@ export interface TrainingSummary {
 /** What a session is made of. */
 interface Session {
   readonly values: TrainValues;
-  readonly text: PreparedText;
-  readonly configuration: GptConfiguration;
+  readonly prepared: PreparedTask;
   readonly folder: string;
   readonly device: Device;
   readonly output: Output;
@@ -87,18 +80,17 @@ interface Session {
  * @param signal Stops the run as Ctrl-C does, for who listens to that already.
  */
 export async function trainAndTell(
-  { values, resumed, reference }: TrainRequest,
-  text: PreparedText,
+  { values, resumed, coarse, reference }: TrainRequest,
+  prepared: PreparedTask,
   device: Device,
   output: Output,
   signal?: AbortSignal,
 ): Promise<TrainingSummary> {
   const session: Session = {
     values,
-    text,
-    configuration: modelConfiguration(values, text.tokenizer),
+    prepared,
     folder: resumed?.folder ?? values.out ??
-      await newRunFolder(text.corpus.name, new Date()),
+      await newRunFolder(prepared.name, new Date()),
     device,
     output,
   };
@@ -110,11 +102,11 @@ export async function trainAndTell(
     );
   }
   using _claim = await claimRun(folder);
-  const before = resumed?.checkpoint.manifest.settings.textBytes;
-  if (resumed && before !== text.corpus.byteLength) {
+  const before = resumed?.checkpoint.manifest.settings.dataSize;
+  if (resumed && before !== prepared.dataSize) {
     output.write(
-      `Note: the text has changed since the run began: it had ${before} ` +
-        `bytes then, and has ${text.corpus.byteLength} now.\n`,
+      `Note: the data has changed since the run began: its size was ` +
+        `${before} then, and is ${prepared.dataSize} now.\n`,
     );
   }
 
@@ -128,7 +120,13 @@ export async function trainAndTell(
   const stopping = signal === undefined
     ? interruption.signal
     : AbortSignal.any([interruption.signal, signal]);
-  const run = startRun(session, resumed !== undefined, stopping);
+  const run = startRun(session, {
+    resume: resumed !== undefined,
+    begin: coarse && !resumed
+      ? await refinedBeginning(coarse.checkpoint, coarse.refinement)
+      : undefined,
+    signal: stopping,
+  });
   let start: StartEvent | undefined;
   let stop: StopEvent | undefined;
   try {
@@ -151,7 +149,11 @@ export async function trainAndTell(
 
   const samples = stop?.reason === "interrupted"
     ? []
-    : await writeSamples(session, run, interruption);
+    : await prepared.showSamples?.(
+      run.parameters,
+      output,
+      interruption.signal,
+    ) ?? [];
   const events = await readMetrics(folder);
   const summary = summarize(history(events));
   const machine = describeDevice(device);
@@ -163,7 +165,7 @@ export async function trainAndTell(
       events,
       reportDetails({
         values: { ...values, device: kind },
-        text,
+        prepared,
         folder,
         machine,
         samples,
@@ -208,22 +210,12 @@ async function withWayOn(
 const firstLossScale = 2 ** 16;
 
 function startRun(
-  { values, text, configuration, folder, device }: Session,
-  resume: boolean,
-  signal: AbortSignal,
-): TrainingRun<GptParameters> {
+  { values, prepared, folder, device }: Session,
+  how: Pick<TrainOptions, "resume" | "begin" | "signal">,
+): TrainingRun<Tree> {
   const { steps } = values;
-  const task = gptTask({
-    configuration,
-    tokens: text.split.train,
-    validation: text.split.validation,
-    batch: values.batch,
-    dropout: values.dropout,
-    seed: values.seed,
-    precision: values.precision,
-    tokenizer: text.tokenizer,
-  });
-  return train(task, {
+  return train(prepared.task, {
+    frozen: frozenBy(values.freeze, prepared.task.initialize),
     optimizer: adamW({
       learningRate: values.lr,
       beta2: values.beta2,
@@ -242,39 +234,30 @@ function startRun(
     folder,
     checkpointInterval: values.saveEvery,
     keep: values.keep,
-    resume,
     solver: trainingSolver(values),
     settings: {
       options: savedOptions({
         ...values,
         device: device.name as TrainValues["device"],
       }),
-      textBytes: text.corpus.byteLength,
+      dataSize: prepared.dataSize,
     },
-    signal,
+    ...how,
   });
 }
 
 function writeIntroduction(
-  { values, text, folder, device, output }: Session,
+  { values, prepared, folder, device, output }: Session,
   { step, parameters, checkpoint = "", damaged, solver }: StartEvent,
 ): void {
-  const { corpus, tokenizer, length } = text;
-  const { before, after, dim, heads } = values;
   for (const note of damageNotes(checkpoint, damaged)) {
     output.write(`Note: ${note}.\n`);
   }
-  const layers = [before, values.layers, after].filter((n) => n > 0);
   const lines = [
-    [
-      "text",
-      `${corpus.name}, ${formatBytes(corpus.byteLength)}, ` +
-      `${length.toLocaleString("en")} tokens (${tokenizer.name})`,
-    ],
+    ["data", `${prepared.data}, ${prepared.dataDetails}`],
     [
       "model",
-      `GPT, layers ${layers.join(" + ")}, width ${dim}, heads ${heads}: ` +
-      `${parameters.toLocaleString("en")} parameters`,
+      `${prepared.model}: ${parameters.toLocaleString("en")} parameters`,
     ],
     ["solver", solver === undefined ? "serial" : solverWords(solver)],
     [
@@ -289,37 +272,8 @@ function writeIntroduction(
   output.write("\n");
 }
 
-/** How freely samples are written. */
-const temperature = 0.8;
-/** How many samples the report shows; the first one is printed. */
-const sampleCount = 2;
-
-async function writeSamples(
-  { values, text, configuration, output }: Session,
-  { parameters }: TrainingRun<GptParameters>,
-  { signal }: Interruption,
-): Promise<Sample[]> {
-  if (values.sample === 0) return [];
-  const writer = { configuration, parameters, tokenizer: text.tokenizer };
-  const prompt = defaultPrompt(text.tokenizer);
-  const samples: Sample[] = [];
-  output.write(`\n${bold(output, "What the model writes:")}\n`);
-  for (let seed = 0; seed < sampleCount && !signal.aborted; seed++) {
-    const options = { count: values.sample, temperature, seed };
-    let written = "";
-    for await (const piece of writeText(writer, prompt, options)) {
-      written += piece;
-      if (seed === 0) output.write(printable(piece));
-      if (signal.aborted) break;
-    }
-    samples.push({ prompt, text: written });
-  }
-  output.write("\n");
-  return samples;
-}
-
 function writeEnding(
-  { values, folder, output }: Session,
+  { values, prepared, folder, output }: Session,
   summary: Summary,
   stop: StopEvent | undefined,
   report: string,
@@ -331,8 +285,13 @@ function writeEnding(
     `${summary.steps.toLocaleString("en")} steps`,
     `loss ${loss(summary.loss)}`,
     `validation ${loss(summary.validationLoss)}`,
+    ...Object.entries(summary.metrics).map(([name, value]) =>
+      `${metricName(name)} ${metricValue(value)}`
+    ),
     formatDuration(summary.trainingSeconds),
-    `${Math.round(summary.tokensPerSecond).toLocaleString("en")} tokens/s`,
+    `${
+      Math.round(summary.tokensPerSecond).toLocaleString("en")
+    } ${summary.unit}/s`,
   ];
   output.write(`\n${bold(output, parts.join("   "))}\n`);
   const lines = [["report", report]];
@@ -346,7 +305,8 @@ function writeEnding(
     if (stop?.reason === "early") {
       output.write("Stopped early: the validation loss no longer falls.\n");
     }
-    lines.push(["write", generateCall(folder)]);
+    const [next] = prepared.commands(folder);
+    if (next !== undefined) lines.push(["then", next[0]]);
   }
   for (const [name, value] of lines) {
     output.write(`${faint(output, name.padEnd(8))}${value}\n`);

@@ -35,7 +35,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const validation = trainCommand.options.validation.default;
   const tokenizer = savedTokenizer(request);
-  using text = await prepareText({ ...values, validation }, tokenizer);
+  using text = await prepareText(
+    { ...values, validation, validationData: [] },
+    tokenizer,
+  );
   const device = await openDevice(values);
   const model = makeModel(request, text);
   const { layers } = model.configuration;

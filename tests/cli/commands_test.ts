@@ -222,7 +222,11 @@ Deno.test("mistakes exit 2 with one line on stderr, and leave nothing", () =>
       ["train", "--out small.txt", "small.txt is a file; name a folder"],
       ["train", "--out small.txt/x", "small.txt is a file; name a folder"],
       ["train", "--config .", "--config .: is a folder; name a JSON file"],
-      ["train", "--tokenizer . --data small.txt", "no vocab.json"],
+      [
+        "train",
+        "--tokenizer . --data small.txt",
+        "no tokenizer in this folder",
+      ],
       ["train", "--resume small.txt", "holds no checkpoint of a run"],
       [
         "train",

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import type { DeviceList } from "../../cli/devices.ts";
 import type { Output } from "../../cli/output.ts";
-import { prepareText } from "../../cli/prepare_text.ts";
+import { taskKind } from "../../cli/tasks/mod.ts";
 import { readTrainRequest } from "../../cli/train_request.ts";
 import { trainAndTell } from "../../cli/training_session.ts";
 import {
@@ -84,9 +84,9 @@ async function trainOn(
     isClosed: () => false,
   };
   const request = await readTrainRequest(args);
-  using text = await prepareText(request.values);
+  using prepared = await taskKind().prepare(request.values);
   setDefaultDevice(device);
-  await trainAndTell(request, text, device, output);
+  await trainAndTell(request, prepared, device, output);
   return written;
 }
 

@@ -27,7 +27,14 @@ function written(
     now: () => time,
   });
   const events: TrainingEvent[] = [
-    { type: "start", step: 0, steps: 200, parameters: 1, tokensPerStep: 100 },
+    {
+      type: "start",
+      step: 0,
+      steps: 200,
+      parameters: 1,
+      tokensPerStep: 100,
+      unit: "tokens",
+    },
   ];
   for (let step = 1; step <= steps; step++) {
     events.push({
@@ -39,7 +46,13 @@ function written(
       milliseconds: step === 1 ? 900 : 50,
     });
   }
-  events.push({ type: "evaluation", step: steps, loss: 2.5, best: true });
+  events.push({
+    type: "evaluation",
+    step: steps,
+    loss: 2.5,
+    metrics: {},
+    best: true,
+  });
   events.push({ type: "stop", step: steps, reason: "interrupted" });
   for (const event of events) {
     if (event.type === "step") time += event.milliseconds;
@@ -67,6 +80,46 @@ Deno.test("in a terminal one line is rewritten", () => {
   // 100 tokens in 50 ms; the slow first step counts neither here nor below.
   assert(last.includes("tokens/s   2,000"), last);
   assert(last.includes("left 5.0 s"), last);
+});
+
+Deno.test("the line shows a task's measures, and what it counts", () => {
+  let text = "";
+  const progress = createProgress({
+    write: (piece) => text += piece,
+    columns: undefined,
+    colours: false,
+    now: () => 0,
+  });
+  const events: TrainingEvent[] = [
+    {
+      type: "start",
+      step: 0,
+      steps: 2,
+      parameters: 1,
+      tokensPerStep: 8,
+      unit: "sentences",
+    },
+    {
+      type: "step",
+      step: 1,
+      loss: 2,
+      learningRate: 1,
+      gradientNorm: 1,
+      milliseconds: 4,
+    },
+    {
+      type: "evaluation",
+      step: 1,
+      loss: 1,
+      metrics: { exactMatch: 0.5, bleu: 27.25 },
+      best: true,
+    },
+  ];
+  for (const event of events) progress.update(event);
+  const line = text.trimEnd().split("\n").at(-1)!;
+  const expected =
+    "validation  1.000   exact match 0.500   BLEU 27.25   sentences/s   2,000";
+  assert(line.includes(expected), line);
 });
 
 Deno.test("a narrow terminal gets what fits", () => {
@@ -135,6 +188,7 @@ function solverLines(columns: number | undefined): string {
       steps: 1200,
       parameters: 1,
       tokensPerStep: 100,
+      unit: "tokens",
       solver: {
         layers: 32,
         forward: { ...multigrid, iterations: 2 },
@@ -189,7 +243,7 @@ function solverLines(columns: number | undefined): string {
       to: direction(2, true),
       reason: "non-finite",
     },
-    { type: "evaluation", step: 1101, loss: 2.5, best: true },
+    { type: "evaluation", step: 1101, loss: 2.5, metrics: {}, best: true },
   ];
   for (const event of events) progress.update(event);
   progress.end();

@@ -1,0 +1,88 @@
+/**
+ * `--from`: the trained encoder that fine-tuning begins with.
+ *
+ * @module
+ */
+
+import {
+  encoderFromCheckpoint,
+  loadModelCheckpoint,
+  loadPretrainedEncoder,
+  type PretrainedEncoder,
+} from "../train/mod.ts";
+import { UsageError } from "./failure.ts";
+import { flagName } from "./option.ts";
+import { exists } from "./path.ts";
+import { findModel } from "./run_folder.ts";
+import type { TrainValues } from "./train_command.ts";
+
+/**
+ * The encoder of a run, or of a folder of Hugging Face's.
+ *
+ * @throws {UsageError} If there is no such folder, or it is of another task.
+ * @throws {CorpusError} If a file in it is malformed.
+ */
+export async function openPretrained(from: string): Promise<PretrainedEncoder> {
+  if (await exists(`${from}/config.json`)) {
+    return await loadPretrainedEncoder(from);
+  }
+  const checkpoint = await loadModelCheckpoint(
+    await findModel("--from", from),
+  );
+  const { name } = checkpoint.manifest.task;
+  if (name !== "bert" && name !== "classify") {
+    throw new UsageError(
+      `--from ${from}: is a run of the task ${name}; expected bert or classify`,
+    );
+  }
+  return { ...encoderFromCheckpoint(checkpoint), name: from };
+}
+
+/** Options that the trained encoder decides. */
+const decided = [
+  "tokenizer",
+  "vocabulary",
+  "dim",
+  "heads",
+  "hidden",
+  "norm",
+  "endTime",
+] as const;
+
+/**
+ * The values that a trained encoder brings along; of those, how its layers are
+ * split into serial ones and those that the solver is for may be asked for.
+ *
+ * @param asked The options that were given, `--from` among them or not.
+ * @throws {UsageError} If an option contradicts the encoder.
+ */
+export async function pretrainedValues(
+  asked: Partial<TrainValues>,
+): Promise<Partial<TrainValues>> {
+  const { from } = asked;
+  if (from === undefined) return {};
+  for (const name of decided) {
+    if (asked[name] === undefined) continue;
+    throw new UsageError(
+      `--${flagName(name)} ${asked[name]} contradicts --from ${from}, which ` +
+        `has its own; leave it out`,
+    );
+  }
+  const { configuration } = await openPretrained(from);
+  const { before, layers, after, width, heads, hidden } = configuration;
+  const { endTime, norm, context } = configuration;
+  return {
+    dim: width,
+    heads,
+    hidden,
+    norm,
+    // Where the split changes, steps are of size 1.
+    endTime: asked.layers !== undefined && endTime === layers
+      ? asked.layers
+      : endTime,
+    before,
+    layers,
+    after,
+    seq: Math.min(context, 64),
+  };
+}

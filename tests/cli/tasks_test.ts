@@ -1,0 +1,81 @@
+/** The kinds of tasks: options, defaults and help of each. */
+
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
+import { UsageError } from "../../cli/failure.ts";
+import { frozenBy } from "../../cli/freezing.ts";
+import { helpText } from "../../cli/help.ts";
+import { commandFor, taskKind } from "../../cli/tasks/mod.ts";
+import { taskNames, trainCommand } from "../../cli/train_command.ts";
+import { completeValues, readTrainRequest } from "../../cli/train_request.ts";
+import { device, zeros } from "../../tensor/mod.ts";
+
+Deno.test("every task's defaults are values that its options take", () => {
+  for (const name of taskNames) {
+    const { defaults } = taskKind(name);
+    for (const [key, value] of Object.entries(defaults)) {
+      const option = trainCommand.options[key as keyof typeof defaults];
+      assertEquals<unknown>(option.accept(value), value, `${name}: ${key}`);
+    }
+  }
+});
+
+Deno.test("the help of a task has its own options and defaults", () => {
+  for (const name of taskNames) {
+    const text = helpText(commandFor(taskKind(name)));
+    const { steps } = completeValues({ task: name });
+    assertMatch(text, new RegExp(`--steps N[^(]*\\([^)]*default: ${steps}`));
+    assertEquals(text.includes("--patch N"), name === "vit");
+    assertEquals(text.includes("--beams N"), name === "translation");
+    assertEquals(text.includes("--untied"), ["gpt", "bert"].includes(name));
+  }
+});
+
+Deno.test("options of other tasks are refused", async () => {
+  for (
+    const [args, words] of [
+      ["--patch 4", "--patch 4 is for --task vit, not for gpt"],
+      [
+        "--task vit --tokenizer bpe",
+        "--tokenizer bpe is for --task gpt, bert, translation, classify, not " +
+        "for vit",
+      ],
+      ["--task tagger --untied", "--untied is for --task gpt, bert, not for"],
+      ["--task gtp", "--task gtp: expected gpt or bert or tagger"],
+    ]
+  ) {
+    await assertRejects(
+      () => readTrainRequest(args.split(" ")),
+      UsageError,
+      words,
+    );
+  }
+});
+
+Deno.test("parameters are frozen by their names or their part's", async () => {
+  await device("reference");
+  const tree = () => ({
+    open: { tokens: zeros([2]) },
+    block: { mlp: { weight: zeros([2]), bias: zeros([2]) } },
+  });
+  assertEquals(frozenBy([], tree), undefined);
+  const frozen = frozenBy(["open", "block.mlp.bias"], tree)!;
+  assert(frozen("open.tokens") && frozen("block.mlp.bias"));
+  assert(!frozen("block.mlp.weight"));
+  assertThrows(
+    () => frozenBy(["block.mpl"], tree),
+    UsageError,
+    "--freeze block.mpl: the model has no such parameters; did you mean " +
+      "block.mlp?",
+  );
+  assertThrows(
+    () => frozenBy(["open", "block"], tree),
+    UsageError,
+    "--freeze open, block: leaves nothing to train",
+  );
+});
