@@ -4,6 +4,7 @@
  * @module
  */
 
+import { metricName, metricValue } from "../train/metric_words.ts";
 import type { Evaluation } from "../train/mod.ts";
 
 /** Most pairs of confused classes that are listed. */
@@ -15,10 +16,10 @@ const sampleCount = 5;
 export function evaluationLines(evaluation: Evaluation): string[] {
   const { loss, examples, metrics } = evaluation;
   const rows = [
-    ["loss", loss.toFixed(4)],
+    ["loss", loss.toFixed(3)],
     ...Object.entries(metrics).map(([name, value]) => [
-      name,
-      Math.abs(value) < 1000 ? value.toFixed(4) : value.toPrecision(6),
+      metricName(name),
+      metricValue(value),
     ]),
     ["examples", examples.toLocaleString("en")],
   ];

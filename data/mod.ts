@@ -221,3 +221,10 @@ export {
   sentenceTokens,
   slicePairs,
 } from "./pair_examples.ts";
+export {
+  encodeTaggedPieces,
+  type PieceBatch,
+  pieceBatch,
+  type PieceRow,
+  type TaggedPieces,
+} from "./tagged_pieces.ts";

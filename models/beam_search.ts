@@ -117,7 +117,7 @@ interface Candidate extends Beam {
 export async function translate(
   configuration: EncoderDecoderConfiguration,
   parameters: EncoderDecoderParameters,
-  sources: readonly Tokens[],
+  sources: readonly ArrayLike<number>[],
   options: TranslateOptions = {},
 ): Promise<Translation[]> {
   const { context } = configuration;

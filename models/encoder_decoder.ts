@@ -49,7 +49,7 @@ import {
   type Tensor,
 } from "../tensor/internal.ts";
 import * as e from "../tensor/expression.ts";
-import { type Activation, activations } from "./activation.ts";
+import type { Activation } from "./activation.ts";
 import type { DecoderLayerParameters } from "./decoder_layer.ts";
 import {
   encoderDecoderBlock,
@@ -62,12 +62,8 @@ import {
   dropoutSites,
   type FrozenDropout,
 } from "./frozen_dropout.ts";
-import {
-  requireInteger,
-  requireOneOf,
-  requireShape,
-  requireTokens,
-} from "./requirements.ts";
+import { requireLayerKind } from "./layer_stacks.ts";
+import { requireInteger, requireShape, requireTokens } from "./requirements.ts";
 import { sinusoids } from "./sinusoidal_positions.ts";
 import { type Affine, normalize } from "./sublayers.ts";
 
@@ -149,36 +145,15 @@ function requireConfiguration(
     const name of [
       "vocabulary",
       "context",
-      "width",
-      "heads",
-      "hidden",
       "encoderLayers",
       "decoderLayers",
     ] as const
   ) requireInteger(network, name, configuration[name], 1);
-  const { width, heads, endTime, epsilon, norm, discretization, vocabulary } =
-    configuration;
+  requireLayerKind(network, configuration);
+  const { vocabulary } = configuration;
   const fail = (message: string): never => {
     throw new RangeError(`${network}: ${message}`);
   };
-  if (width % heads !== 0) {
-    fail(`width ${width} must be a multiple of the ${heads} heads`);
-  }
-  if (!(endTime > 0 && endTime < Infinity)) {
-    fail(`endTime ${endTime} must be positive`);
-  }
-  if (!(epsilon >= 0 && epsilon < Infinity)) {
-    fail(`epsilon ${epsilon} must be a number ≥ 0`);
-  }
-  requireOneOf(network, "activation", configuration.activation, activations);
-  requireOneOf(network, "norm", norm, ["pre", "post"]);
-  requireOneOf(network, "discretization", discretization, ["outer", "split"]);
-  if (norm === "post" && discretization === "split") {
-    fail(
-      `discretization "split" needs pre-LN layers; post-LN layers are steps ` +
-        `as a whole, so use "outer"`,
-    );
-  }
   for (const name of ["padding", "start", "end"] as const) {
     const token = configuration[name];
     requireInteger(network, name, token, 0);

@@ -166,7 +166,7 @@ export type StackName = typeof stackNames[number];
 
 /** How many layers each stack has. */
 export function stackLayers(
-  { before, layers, after }: Omit<LayerSplit, "endTime">,
+  { before, layers, after }: LayerSplit,
 ): Record<StackName, number> {
   return { before, block: layers, after };
 }
@@ -255,7 +255,7 @@ export function throughStacks(
 /** How the layers of a network are split into stacks. */
 export type LayerSplit = Pick<
   StackConfiguration,
-  "before" | "layers" | "after" | "endTime"
+  "before" | "layers" | "after"
 >;
 
 /**
@@ -264,9 +264,11 @@ export type LayerSplit = Pick<
  *
  * @throws {RangeError} If the block would have no layers.
  */
-export function splitLayers<C extends LayerSplit>(
+export function splitLayers<
+  C extends LayerSplit & Pick<StackConfiguration, "endTime">,
+>(
   configuration: C,
-  { before, after }: Pick<LayerSplit, "before" | "after">,
+  { before, after }: Omit<LayerSplit, "layers">,
 ): C {
   const given = configuration;
   requireInteger("splitLayers", "before", before, 0);
@@ -291,7 +293,7 @@ export function splitLayers<C extends LayerSplit>(
  */
 export function dealLayers(
   parameters: StackParameters,
-  split: Omit<LayerSplit, "endTime">,
+  split: LayerSplit,
 ): StackParameters {
   const counts = stackLayers(split);
   const given = stackNames.map((name) => parameters[name])

@@ -103,15 +103,20 @@ export async function fillGaps(
   );
   const guessed = await guesses.data();
   const filled = Int32Array.from(tokens);
-  let gaps = "";
-  let start = 0;
+  const hidden = new Set<number>();
   positions.forEach((position, i) => {
     if (labels[i] < 0) return;
     const place = position - ends;
     filled[place] = Math.min(guessed[i], tokenizer.vocabularySize - 1);
-    gaps += `${tokenizer.decode(tokens.subarray(start, place))}▢`;
-    start = place + 1;
+    hidden.add(place);
   });
-  gaps += tokenizer.decode(tokens.subarray(start));
+  const decoder = tokenizer.decoder();
+  let gaps = "";
+  tokens.forEach((token, place) => {
+    const text = decoder.push(token);
+    if (!hidden.has(place)) gaps += text;
+    else gaps += text.startsWith(" ") ? " ▢" : "▢";
+  });
+  gaps += decoder.flush();
   return { gaps, filled: tokenizer.decode(filled) };
 }

@@ -23,6 +23,7 @@ import {
   type ClassifierParameters,
   type HeadConfiguration,
   initializeClassifier,
+  type LayerSplit,
   type Precision,
 } from "../models/mod.ts";
 import { bertTokens } from "./bert_task.ts";
@@ -89,12 +90,6 @@ export function bertLayout(tokenizer: Tokenizer, context: number): RowLayout {
   const { begin, end, padding } = bertTokens(tokenizer);
   return { tokenizer, context, begin, end, padding };
 }
-
-/** How many layers stand before, in and after the ODE block. */
-export type LayerSplit = Pick<
-  BertConfiguration,
-  "before" | "layers" | "after"
->;
 
 /**
  * The configuration of a trained encoder with a head, its layers split in

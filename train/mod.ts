@@ -57,6 +57,7 @@ export {
   type TrainedTagger,
 } from "./tagger_task.ts";
 export * from "./tagger_evaluation.ts";
+export * from "./piece_tagger_task.ts";
 export {
   bertLayout,
   type ClassificationDescription,
@@ -64,7 +65,6 @@ export {
   type ClassificationTaskOptions,
   classifierFromCheckpoint,
   fineTunedConfiguration,
-  type LayerSplit,
   type TrainedClassifier,
 } from "./classification_task.ts";
 export type { MeasuredClassifier } from "./classifier_measures.ts";

@@ -147,13 +147,19 @@ function firstParameters<P extends Tree>(
 
 function firstState(
   parameters: Tree,
-  { begin, optimizer }: CompleteTrainOptions,
+  { begin, optimizer, frozen }: CompleteTrainOptions,
 ): OptimizerState {
   const fresh = optimizer.init(parameters);
   if (begin?.state === undefined) return fresh;
   const { step, slots } = begin.state;
   const source = "train: begin.state";
-  return { step, slots: restoreTensors(source, fresh.slots, slots) };
+  // Behind the name of the slot is the parameter's.
+  const parameterOf = (name: string): string =>
+    name.slice(name.indexOf(".") + 1);
+  const own = Object.fromEntries(
+    Object.entries(slots).filter(([name]) => !frozen?.(parameterOf(name))),
+  );
+  return { step, slots: restoreTensors(source, fresh.slots, own) };
 }
 
 /** What the optimizer sees of the parameters. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { evaluate } from "../autograd/mod.ts";
 import {
   encodeTagged,
   type TaggedBatch,
@@ -13,24 +12,24 @@ import {
   type TaggedSentence,
 } from "../data/mod.ts";
 import { taggerLogits } from "../models/mod.ts";
-import { argmax, crossEntropy, dispose } from "../tensor/internal.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { accuracy, confusionMatrix, macroF1 } from "./metrics/mod.ts";
 import {
   batchesByLength,
   batchTensors,
   type TrainedTagger,
 } from "./tagger_task.ts";
 import { type Watch, watchedBatches } from "./watched_batches.ts";
+import {
+  evaluateWords,
+  predictWords,
+  type WordLogits,
+} from "./word_measures.ts";
 
 /** How a tagger is measured. */
 export interface TaggerEvaluationOptions extends Watch {
   /** Sentences of a batch, ≥ 1; default: as in training. */
   readonly batch?: number;
 }
-
-/** What tags that the tagger doesn't know are called among the classes. */
-const otherClass = "(another)";
 
 /**
  * Measures a tagger on sentences that are encoded with its classes: the loss,
@@ -43,86 +42,52 @@ export async function evaluateTagger(
   options: TaggerEvaluationOptions = {},
 ): Promise<Evaluation> {
   const { batch = trained.description.batch } = options;
-  const { classes } = trained.description;
-  const batches = watchedBatches(
-    batchesByLength(examples, batch),
-    examples.words,
-    (rows) => rows.words,
-    options,
+  return await evaluateWords(
+    trained.description.classes,
+    watchedBatches(
+      batchesByLength(examples, batch),
+      examples.words,
+      ({ words }) => words,
+      options,
+    ),
+    ({ labels, keep }) => ({ labels, isWord: keep }),
+    (rows) => logitsOf(trained, rows),
   );
-  const expected: number[] = [];
-  const predicted: number[] = [];
-  let lossSum = 0;
-  let known = 0;
-  for (const rows of batches) {
-    const { labels, loss } = await predict(trained, rows);
-    let inBatch = 0;
-    rows.keep.forEach((isWord, place) => {
-      if (isWord === 0) return;
-      const label = rows.labels[place];
-      if (label >= 0) inBatch++;
-      expected.push(label >= 0 ? label : classes.length);
-      predicted.push(labels[place]);
-    });
-    if (inBatch > 0) lossSum += inBatch * loss;
-    known += inBatch;
-  }
-  const names = known < expected.length ? [...classes, otherClass] : classes;
-  const confusion = confusionMatrix(names, expected, predicted);
-  return {
-    loss: lossSum / known,
-    examples: expected.length,
-    metrics: { accuracy: accuracy(confusion), macroF1: macroF1(confusion) },
-    confusion,
-  };
 }
 
-/** The likeliest class of each word `[batch · sequence]`, and the mean loss. */
-async function predict(
+function logitsOf(
   { configuration, parameters }: TrainedTagger,
   rows: TaggedBatch,
-): Promise<{ labels: ArrayLike<number>; loss: number }> {
-  const result = evaluate(() => {
-    const { inputs, labels } = batchTensors(rows);
-    const logits = taggerLogits(configuration, parameters, inputs);
-    return { labels: argmax(logits), loss: crossEntropy(logits, labels) };
-  });
-  try {
-    return {
-      labels: await result.labels.data(),
-      loss: await result.loss.item(),
-    };
-  } finally {
-    dispose(result);
-  }
+): WordLogits {
+  const { inputs, labels } = batchTensors(rows);
+  return { logits: taggerLogits(configuration, parameters, inputs), labels };
 }
 
 /**
  * The tags that a tagger gives the words of sentences.
  *
- * @param sentences Words; at least one sentence, none of them empty.
+ * @param sentences Words; none of the sentences is empty.
  */
 export async function tagSentences(
   trained: TrainedTagger,
   sentences: readonly (readonly string[])[],
 ): Promise<TaggedSentence[]> {
-  const { configuration, description } = trained;
+  const { configuration: { features, context }, description } = trained;
+  const { classes } = description;
   const tagged: TaggedSentence[] = [];
   for (const words of sentences) {
-    const tags: string[] = [];
-    const examples = await encodeTagged("tagSentences", [{
-      words,
-      tags: words.map(() => ""),
-    }], {
-      rows: configuration.features,
-      context: configuration.context,
-      classes: description.classes,
+    const untagged = { words, tags: words.map(() => "") };
+    const examples = await encodeTagged("tagSentences", [untagged], {
+      rows: features,
+      context,
+      classes,
     });
-    for (let i = 0; i < examples.count; i++) {
-      const batch = taggedBatch(examples, [i]);
-      const { labels } = await predict(trained, batch);
-      for (let word = 0; word < batch.words; word++) {
-        tags.push(description.classes[labels[word]]);
+    const tags: string[] = [];
+    for (let part = 0; part < examples.count; part++) {
+      const rows = taggedBatch(examples, [part]);
+      const { predicted } = await predictWords(() => logitsOf(trained, rows));
+      for (let word = 0; word < rows.words; word++) {
+        tags.push(classes[predicted[word]]);
       }
     }
     tagged.push({ words, tags });

@@ -19,22 +19,14 @@ import {
   taggerLogits,
   type TaggerParameters,
 } from "../models/mod.ts";
-import {
-  argmax,
-  cast,
-  crossEntropy,
-  div,
-  equal,
-  sum,
-  type Tensor,
-  tensor,
-} from "../tensor/internal.ts";
+import { crossEntropy, type Tensor, tensor } from "../tensor/internal.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { restoreTensors } from "./host_tensors.ts";
 import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import type { JsonRecord, TrainingTask } from "./task.ts";
 import { validateBatches } from "./validation.ts";
+import { measureWords } from "./word_measures.ts";
 
 /** What a tagger is trained on, and how batches are made of it. */
 export interface TaggerTaskOptions {
@@ -178,12 +170,7 @@ export function taggerTask(
           const logits = taggerLogits(configuration, parameters, inputs, {
             precision,
           });
-          const right = sum(cast(equal(argmax(logits), labels), "float"));
-          return {
-            weight: rows.words,
-            loss: crossEntropy(logits, labels),
-            metrics: { accuracy: div(right, rows.words) },
-          };
+          return measureWords({ logits, labels }, rows.words);
         },
       )),
     description: { ...description },

@@ -46,7 +46,6 @@ export const vitKind: TaskKind = {
   ],
   defaults: {
     layers: 16,
-    endTime: 4,
     dim: 64,
     batch: 32,
     lr: 1e-3,

@@ -1,122 +1,16 @@
-import { assert } from "@std/assert";
-import { valueAndGrad } from "../../autograd/mod.ts";
-import type {
-  Execution,
-  MultigridOptions,
-  SolveReport,
-} from "../../mgrit/mod.ts";
-import type { StackCallOptions } from "../../models/mod.ts";
-import {
-  type Device,
-  device,
-  namedLeaves,
-  type Tensor,
-} from "../../tensor/mod.ts";
-import { type Instance, networks, type Parameters } from "./networks.ts";
+import { device } from "../../tensor/mod.ts";
+import { allWays, testLayerParallel } from "./layer_parallel.ts";
 
-type Numbers = Readonly<Record<string, readonly number[]>>;
+testLayerParallel({
+  name: "reference f64",
+  open: () => device("reference", { dtype: "f64" }),
+  ways: [["sequential", 2], ["stacked", 3]],
+  tolerance: 1e-10,
+});
 
-/** Loss and every gradient. */
-async function numbersOf(
-  { parameters, loss }: Instance<Parameters>,
-  options: StackCallOptions,
-): Promise<Numbers> {
-  const dropout = { probability: 0.1, seed: 4, batch: 7 };
-  const { value, gradient } = valueAndGrad((p: Parameters) =>
-    loss(p, { ...options, dropout })
-  )(parameters);
-  const numbers: Record<string, readonly number[]> = {
-    loss: [await value.item()],
-  };
-  for (const [name, x] of namedLeaves(gradient)) {
-    numbers[name] = [...await x.data()];
-  }
-  return numbers;
-}
-
-/** ‖a − b‖ / ‖b‖. */
-function distance(a: readonly number[], b: readonly number[]): number {
-  return Math.hypot(...a.map((x, i) => x - b[i])) / Math.hypot(...b);
-}
-
-/** Exact after ⌈(8 / 2) / 2⌉ = 2 iterations on any number of levels. */
-function multigrid(levels: number): MultigridOptions<Tensor> {
-  return {
-    levels,
-    coarsening: 2,
-    relaxation: "FCF",
-    iterations: 3,
-    guess: "input",
-  };
-}
-
-type Way = readonly [execution: Execution, levels: number];
-
-const allWays: readonly Way[] = [
-  ["sequential", 2],
-  ["sequential", 3],
-  ["stacked", 2],
-  ["stacked", 3],
-];
-
-async function checkNetwork(
-  make: () => Instance<Parameters>,
-  ways: readonly Way[],
-  tolerance: number,
-): Promise<void> {
-  const instance = make();
-  const serial = await numbersOf(instance, {});
-  assert(Object.keys(serial).length > 10);
-  for (const [execution, levels] of ways) {
-    const passes: SolveReport[] = [];
-    const parallel = await numbersOf(instance, {
-      forward: multigrid(levels),
-      backward: multigrid(levels),
-      execution,
-      onSolve: (report) => passes.push(report),
-    });
-    assert(passes.length === 2, "only the block is solved by multigrid");
-    for (const [name, expected] of Object.entries(serial)) {
-      const off = distance(parallel[name], expected);
-      assert(
-        off <= tolerance,
-        `${levels} levels, ${execution}: ${name} is off by ${off}`,
-      );
-    }
-  }
-}
-
-interface Setting {
-  readonly name: string;
-  readonly open: () => Promise<Device>;
-  readonly ways: readonly Way[];
-  readonly tolerance: number;
-}
-
-const settings: readonly Setting[] = [
-  {
-    name: "reference f64",
-    open: () => device("reference", { dtype: "f64" }),
-    ways: [["sequential", 2], ["stacked", 3]],
-    tolerance: 1e-10,
-  },
-  {
-    name: "wasm",
-    open: () => device("wasm", { threads: 1 }),
-    ways: allWays,
-    tolerance: 1e-5,
-  },
-];
-
-for (const { name, open, ways, tolerance } of settings) {
-  Deno.test(`multigrid gives every network's serial loss and gradient on ${name}`, async (t) => {
-    const cpu = await open();
-    for (const { name, make } of networks) {
-      await t.step(name, async () => {
-        using _ = cpu.scope();
-        await checkNetwork(make, ways, tolerance);
-      });
-    }
-    cpu.close();
-  });
-}
+testLayerParallel({
+  name: "wasm",
+  open: () => device("wasm", { threads: 1 }),
+  ways: allWays,
+  tolerance: 1e-5,
+});

@@ -1,0 +1,299 @@
+/**
+ * Fine-tuning a BERT to tag words: the class of each word of a sentence, read
+ * off at the first of the word's pieces.
+ *
+ * @module
+ */
+
+import {
+  exampleSampler,
+  type PieceBatch,
+  pieceBatch,
+  type TaggedPieces,
+  type Tokenizer,
+  tokenizerFromJson,
+  type TokenizerJson,
+} from "../data/mod.ts";
+import {
+  bertConfiguration,
+  type ClassifierConfiguration,
+  classifierConfiguration,
+  classifierLogits,
+  type ClassifierParameters,
+  initializeClassifier,
+  type Precision,
+  type StackCallOptions,
+} from "../models/mod.ts";
+import { crossEntropy, tensor } from "../tensor/internal.ts";
+import { bertTokens } from "./bert_task.ts";
+import type { ModelCheckpoint } from "./checkpoint.ts";
+import type { Evaluation } from "./evaluation.ts";
+import { restoreTensors } from "./host_tensors.ts";
+import { CheckpointError } from "./manifest.ts";
+import { requireNumber } from "./optimizer_options.ts";
+import type { PretrainedEncoder } from "./pretrained_encoder.ts";
+import type { TrainingTask } from "./task.ts";
+import { validateBatches } from "./validation.ts";
+import { type Watch, watchedBatches } from "./watched_batches.ts";
+import {
+  evaluateWords,
+  measureWords,
+  type WordLogits,
+} from "./word_measures.ts";
+
+/** What a tagger of pieces is trained on, and how batches are made of it. */
+export interface PieceTaggerTaskOptions {
+  /** Shape of the model, with a head for `tokens`, one output for each class. */
+  readonly configuration: ClassifierConfiguration;
+  /** Sentences to train on. */
+  readonly examples: TaggedPieces;
+  /** Sentences to measure on, with the same classes; default: none. */
+  readonly validation?: TaggedPieces;
+  /** What the model begins with; default: it begins from scratch. */
+  readonly pretrained?: Pick<PretrainedEncoder, "classifier">;
+  /** Sentences of a batch, ≥ 1; those of like length share one. */
+  readonly batch: number;
+  /** Probability in [0, 1) that a number is dropped in training; default 0. */
+  readonly dropout?: number;
+  /** Of head, batches and dropout: an integer ≥ 0; default 0. */
+  readonly seed?: number;
+  /**
+   * How numbers between parameters and states are stored; default f32. With f16
+   * give `train` a `lossScale`.
+   */
+  readonly precision?: Precision;
+}
+
+/** How the checkpoint of a tagger of pieces describes its task. */
+export interface PieceTaggerDescription {
+  /** Shape of the model. */
+  readonly model: ClassifierConfiguration;
+  /** The names of the classes, in the order of the model's outputs. */
+  readonly classes: readonly string[];
+  /** The tokenizer. */
+  readonly tokenizer: TokenizerJson;
+  /** The most tokens of a sentence. */
+  readonly sequence: number;
+  /** Sentences of a batch. */
+  readonly batch: number;
+  /** Probability that a number is dropped in training. */
+  readonly dropout: number;
+  /** Of head, batches and dropout. */
+  readonly seed: number;
+}
+
+/**
+ * A BERT with a head for tokens and the sentences whose words it learns to tag.
+ * Its validation measures the accuracy, the share of words whose class is right.
+ *
+ * @throws {RangeError} If an option is out of range or the model doesn't fit
+ * the examples.
+ */
+export function pieceTaggerTask(
+  options: PieceTaggerTaskOptions,
+): TrainingTask<ClassifierParameters> {
+  const {
+    configuration,
+    examples,
+    validation,
+    pretrained,
+    batch,
+    dropout = 0,
+    seed = 0,
+    precision,
+  } = options;
+  requireNumber("pieceTaggerTask", "dropout", dropout, "in [0, 1)");
+  requireNumber("pieceTaggerTask", "seed", seed, "an integer ≥ 0");
+  requireFit(configuration, examples);
+  if (validation) requireFit(configuration, validation);
+  const { rows, words, classes, layout } = examples;
+  const sampler = exampleSampler({
+    count: rows.length,
+    batch,
+    seed,
+    lengths: lengthsOf(examples),
+  });
+  const description: PieceTaggerDescription = {
+    model: configuration,
+    classes,
+    tokenizer: layout.tokenizer.toJSON(),
+    sequence: layout.context,
+    batch,
+    dropout,
+    seed,
+  };
+  return {
+    name: "piece-tagger",
+    tokensPerBatch: Math.round(words / rows.length * batch),
+    unit: "words",
+    initialize: () =>
+      pretrained === undefined
+        ? initializeClassifier(configuration, seed)
+        : pretrained.classifier(configuration, seed),
+    block: {
+      layers: configuration.layers,
+      parameters: ({ block }) => block,
+    },
+    loss: (parameters, number, solver) => {
+      const rows = pieceBatch(examples, sampler.indices(number));
+      const { logits, labels } = logitsOf({ configuration, parameters }, rows, {
+        ...solver,
+        precision,
+        dropout: dropout === 0
+          ? undefined
+          : { probability: dropout, seed, batch: number },
+      });
+      return crossEntropy(logits, labels);
+    },
+    validate: validation && ((parameters, batches) =>
+      validateBatches(
+        parameters.open.tokens.device,
+        piecesByLength(validation, batch, batches),
+        (rows) =>
+          measureWords(
+            logitsOf({ configuration, parameters }, rows, { precision }),
+            rows.words,
+          ),
+      )),
+    description: { ...description },
+  };
+}
+
+function lengthsOf({ rows }: TaggedPieces): Int32Array {
+  return Int32Array.from(rows, ({ tokens }) => tokens.length);
+}
+
+function requireFit(
+  { head, vocabulary, context }: ClassifierConfiguration,
+  { classes, layout }: TaggedPieces,
+): void {
+  const ids = bertTokens(layout.tokenizer).vocabulary;
+  const pairs = [
+    ["head.kind", head.kind, "tokens", head.kind === "tokens"],
+    [
+      "head.outputs",
+      head.outputs,
+      classes.length,
+      head.outputs === classes.length,
+    ],
+    ["vocabulary", vocabulary, ids, vocabulary >= ids],
+    ["context", context, layout.context, context >= layout.context],
+  ] as const;
+  for (const [name, has, needed, fits] of pairs) {
+    if (fits) continue;
+    throw new RangeError(
+      `pieceTaggerTask: the model's ${name} ${has} doesn't fit the examples, ` +
+        `which need ${needed}; configure the model for them`,
+    );
+  }
+}
+
+/** Batches of rows of like length, each row once; at most so many, spread. */
+function* piecesByLength(
+  examples: TaggedPieces,
+  batch: number,
+  batches = Infinity,
+): Generator<PieceBatch, void, void> {
+  const lengths = lengthsOf(examples);
+  const order = Int32Array.from(lengths, (_, i) => i)
+    .sort((a, b) => lengths[a] - lengths[b]);
+  const available = Math.ceil(order.length / batch);
+  const wanted = Math.min(available, batches);
+  for (let i = 0; i < wanted; i++) {
+    const start = Math.floor(i * available / wanted) * batch;
+    yield pieceBatch(examples, order.subarray(start, start + batch));
+  }
+}
+
+function logitsOf(
+  { configuration, parameters }: Pick<
+    TrainedPieceTagger,
+    "configuration" | "parameters"
+  >,
+  { tokens, keep, labels, batch, sequence }: PieceBatch,
+  options: StackCallOptions = {},
+): WordLogits {
+  const shape = [batch, sequence];
+  const inputs = {
+    tokens: tensor(tokens, { shape }),
+    keep: tensor(keep, { shape, dtype: "bool" }),
+  };
+  return {
+    logits: classifierLogits(configuration, parameters, inputs, options),
+    labels: tensor(labels, { shape }),
+  };
+}
+
+/** A trained tagger of pieces. */
+export interface TrainedPieceTagger {
+  /** Shape of the model. */
+  readonly configuration: ClassifierConfiguration;
+  /** On the default device. */
+  readonly parameters: ClassifierParameters;
+  /** How it was trained. */
+  readonly description: PieceTaggerDescription;
+  /** What turns words into tokens. */
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * The tagger of pieces in a checkpoint.
+ *
+ * @throws {CheckpointError} If it is of another task, or lacks something.
+ */
+export function pieceTaggerFromCheckpoint(
+  checkpoint: ModelCheckpoint,
+): TrainedPieceTagger {
+  const { manifest: { task }, path } = checkpoint;
+  if (task.name !== "piece-tagger") {
+    throw new CheckpointError(
+      `${path}: is a checkpoint of the task "${task.name}", not of a tagger ` +
+        `of pieces`,
+    );
+  }
+  const description = task.description as unknown as PieceTaggerDescription;
+  const { model, classes, tokenizer, seed } = description;
+  if (model?.head === undefined || !classes || !tokenizer) {
+    throw new CheckpointError(
+      `${path}/manifest.json: the task's description has no model, classes or ` +
+        `tokenizer; use another checkpoint`,
+    );
+  }
+  const configuration = classifierConfiguration(
+    bertConfiguration(model),
+    model.head,
+  );
+  return {
+    configuration,
+    parameters: restoreTensors(
+      `${path}/parameters.safetensors`,
+      initializeClassifier(configuration, seed),
+      checkpoint.parameters,
+    ),
+    description,
+    tokenizer: tokenizerFromJson(tokenizer),
+  };
+}
+
+/**
+ * Measures a tagger of pieces on sentences that are encoded with its classes
+ * and its tokenizer, as `evaluateTagger` does.
+ */
+export async function evaluatePieceTagger(
+  trained: TrainedPieceTagger,
+  examples: TaggedPieces,
+  options: Watch & { readonly batch?: number } = {},
+): Promise<Evaluation> {
+  const { batch = trained.description.batch } = options;
+  return await evaluateWords(
+    trained.description.classes,
+    watchedBatches(
+      piecesByLength(examples, batch),
+      examples.words,
+      ({ words }) => words,
+      options,
+    ),
+    ({ labels, firsts }) => ({ labels, isWord: firsts }),
+    (rows) => logitsOf(trained, rows),
+  );
+}
