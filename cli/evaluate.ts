@@ -76,7 +76,13 @@ function valuesOf(
     ...(target.length > 0 && { target }),
   });
   return completeValues(saved, search, {
-    ...(data.length > 0 && { validationData: data, validationTarget: target }),
+    // What the run was trained on may be elsewhere, and is of no use here.
+    ...(data.length > 0 && {
+      data,
+      target,
+      validationData: data,
+      validationTarget: target,
+    }),
   });
 }
 

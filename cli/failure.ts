@@ -6,6 +6,7 @@
  */
 
 import { CorpusError } from "../data/mod.ts";
+import { CheckpointError } from "../train/mod.ts";
 
 /** A mistake in how a command was called; its message is one line. */
 export class UsageError extends Error {
@@ -13,7 +14,7 @@ export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
 
-/** Exit code of a mistake in how a command was called. */
+/** Exit code of a mistake in how a command was called, or in its files. */
 const usageExitCode = 2;
 
 /** Exit code of a failure while a command runs. */
@@ -45,6 +46,7 @@ function describeFailure(
   const message = error instanceof Error ? error.message : String(error);
   const words = message.replaceAll(/\s*\n\s*/g, " ").trim();
   const line = words.startsWith(`${name}: `) ? words : `${name}: ${words}`;
-  const isMistake = error instanceof UsageError || error instanceof CorpusError;
+  const isMistake = [UsageError, CorpusError, CheckpointError]
+    .some((kind) => error instanceof kind);
   return { line, exitCode: isMistake ? usageExitCode : failureExitCode };
 }

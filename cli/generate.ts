@@ -1,5 +1,6 @@
 /**
- * `deno task generate`: writes text with a trained model, as it is made.
+ * `deno task generate`: writes text with a trained model, as it is made, or
+ * translates it.
  *
  * @module
  */
@@ -8,6 +9,8 @@ import {
   gptFromCheckpoint,
   loadModelCheckpoint,
   type ModelCheckpoint,
+  translateTexts,
+  translatorFromCheckpoint,
 } from "../train/mod.ts";
 import { runCommand, UsageError } from "./failure.ts";
 import { generateCommand, type GenerateValues } from "./generate_command.ts";
@@ -18,6 +21,8 @@ import { bold, openOutput, printable } from "./output.ts";
 import { completeOptions, parseArguments } from "./parse.ts";
 import { enterCallersFolder } from "./path.ts";
 import { damageNotes, findModel } from "./run_folder.ts";
+import type { TrainValues } from "./train_command.ts";
+import { completeValues } from "./train_request.ts";
 import { defaultPrompt, type Writer, writeText } from "./write_text.ts";
 
 async function main(args: readonly string[]): Promise<number> {
@@ -35,13 +40,53 @@ async function main(args: readonly string[]): Promise<number> {
     openOutput("stderr").write(`generate: note: ${note}\n`);
   }
   const device = await openDevice(values);
-  const writer = makeWriter(checkpoint);
-  await writeWith(writer, checkPrompt(writer, values.prompt), values);
+  await (checkpoint.manifest.task.name === "translation"
+    ? translatePrompt(checkpoint, values)
+    : writeOn(checkpoint, values));
   device.close();
   return 0;
 }
 
+/** Writes what a GPT goes on with. */
+async function writeOn(
+  checkpoint: ModelCheckpoint,
+  values: GenerateValues,
+): Promise<void> {
+  const writer = makeWriter(checkpoint);
+  await writeWith(writer, checkPrompt(writer, values.prompt), values);
+}
+
+/** Writes the translation of the prompt. */
+async function translatePrompt(
+  checkpoint: ModelCheckpoint,
+  { prompt = "" }: GenerateValues,
+): Promise<void> {
+  if (prompt.trim() === "") {
+    throw new UsageError(
+      `--from ${checkpoint.path}: is a translator; give it a sentence by ` +
+        `--prompt`,
+    );
+  }
+  const { beams, lengthPenalty } = completeValues(
+    checkpoint.manifest.settings.options as Partial<TrainValues> | undefined ??
+      {},
+  );
+  const translator = translatorFromCheckpoint(checkpoint);
+  const [text] = await translateTexts(translator, [prompt], {
+    beams,
+    lengthPenalty,
+  });
+  openOutput("stdout").write(`${text}\n`);
+}
+
 function makeWriter(checkpoint: ModelCheckpoint): Writer {
+  const { task } = checkpoint.manifest;
+  if (task.name !== "gpt") {
+    throw new UsageError(
+      `--from ${checkpoint.path}: is of the task "${task.name}", which writes ` +
+        `no text; deno task evaluate measures it`,
+    );
+  }
   const { configuration, parameters, tokenizer } = gptFromCheckpoint(
     checkpoint,
   );

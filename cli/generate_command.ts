@@ -27,7 +27,7 @@ const options = {
   }),
   ...section("Text", {
     prompt: text<string | undefined>({
-      help: "The text to go on from",
+      help: "The text to go on from, or to translate",
       default: undefined,
       defaultText: "a new line",
       canBeEmpty: true,
@@ -70,10 +70,15 @@ export type GenerateValues = OptionValues<typeof options>;
 /** The command `generate`. */
 export const generateCommand: Command<typeof options> = {
   name: "generate",
-  summary: "Writes text with a model that `deno task train` trained.",
+  summary: "Writes text with a GPT that `deno task train` trained, or " +
+    "translates with a translator.",
   options,
   examples: [
     ['deno task generate --prompt "interface "', "asks the newest run"],
+    [
+      'deno task generate --from runs/2025-01-31-numbers --prompt "sixty-one"',
+      "asks a translator",
+    ],
     [
       "deno task generate --from runs/2025-01-31-book --temperature 0.5",
       "asks a certain one, which keeps to what is likely",

@@ -89,9 +89,14 @@ function checkLength(
   for (const part of ["train", "validation"] as const) {
     const { length } = split[part];
     if (length > seq) continue;
+    const text = part === "validation" && validationData.length > 0
+      ? validationData.join(", ")
+      : corpus.name;
+    if (split.train.length + split.validation.length === 0) {
+      throw new UsageError(`${text}: holds no text, only white space`);
+    }
     const needed = `and ${seq + 1} are needed`;
     if (validationData.length > 0) {
-      const text = part === "train" ? corpus.name : validationData.join(", ");
       throw new UsageError(
         `--seq ${seq} is too long for ${text}: it has ${length} tokens, ` +
           needed,
@@ -99,7 +104,7 @@ function checkLength(
     }
     const all = split.train.length + split.validation.length;
     throw new UsageError(
-      `--seq ${seq} is too long for ${corpus.name}: ` +
+      `--seq ${seq} is too long for ${text}: ` +
         `of its ${all} tokens --validation ${validation} leaves ` +
         `${length} ${part === "train" ? "to train on" : "to measure on"}, ` +
         needed,

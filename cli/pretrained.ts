@@ -23,8 +23,10 @@ import type { TrainValues } from "./train_command.ts";
  * @throws {CorpusError} If a file in it is malformed.
  */
 export async function openPretrained(from: string): Promise<PretrainedEncoder> {
-  if (await exists(`${from}/config.json`)) {
-    return await loadPretrainedEncoder(from);
+  for (const file of ["config.json", "model.safetensors"]) {
+    if (await exists(`${from}/${file}`)) {
+      return await loadPretrainedEncoder(from);
+    }
   }
   const checkpoint = await loadModelCheckpoint(
     await findModel("--from", from),
@@ -37,6 +39,9 @@ export async function openPretrained(from: string): Promise<PretrainedEncoder> {
   }
   return { ...encoderFromCheckpoint(checkpoint), name: from };
 }
+
+/** The most tokens of a row where nothing else is asked for. */
+const longestRow = 64;
 
 /** Options that the trained encoder decides. */
 const decided = [
@@ -69,20 +74,21 @@ export async function pretrainedValues(
     );
   }
   const { configuration } = await openPretrained(from);
-  const { before, layers, after, width, heads, hidden } = configuration;
-  const { endTime, norm, context } = configuration;
+  const { width, heads, hidden, endTime, norm, context } = configuration;
+  const { before = configuration.before, after = configuration.after } = asked;
+  const total = configuration.before + configuration.layers +
+    configuration.after;
+  const { layers = Math.max(1, total - before - after) } = asked;
   return {
     dim: width,
     heads,
     hidden,
     norm,
-    // Where the split changes, steps are of size 1.
-    endTime: asked.layers !== undefined && endTime === layers
-      ? asked.layers
-      : endTime,
+    // Where the split may change, steps are of size 1.
+    endTime: endTime === configuration.layers ? layers : endTime,
     before,
     layers,
     after,
-    seq: Math.min(context, 64),
+    seq: Math.min(context, longestRow),
   };
 }

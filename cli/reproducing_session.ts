@@ -67,7 +67,6 @@ export async function reproduceAndTell(
 ): Promise<ReproductionSummary> {
   const { folder, settings } = request;
   using _claim = await claimRun(folder);
-  await writeSettings(folder, kept, settings);
   using interruption = listenForInterruption(() => {
     if (!session.isTraining) {
       output.write("\nStopping here; again to stop at once.\n");
@@ -86,7 +85,13 @@ export async function reproduceAndTell(
     isTraining: false,
   };
   const missing: PlannedRun[] = [];
-  for (const run of runs) if (!await isFinished(run)) missing.push(run);
+  for (const run of runs) {
+    const found = await readMeasured(run.folder, run.values);
+    if (found === undefined) missing.push(run);
+  }
+  // What is wrong with one task shows before hours go into another.
+  for (const run of firstOfTasks(session, missing)) await prepare(session, run);
+  await writeSettings(folder, kept, settings);
   const outlook = createOutlook(await lookAhead(session, missing));
   for (const run of missing) {
     if (interruption.signal.aborted) break;
@@ -105,20 +110,24 @@ export async function reproduceAndTell(
   return summary;
 }
 
-/** Whether a run is trained and measured. */
-async function isFinished(run: PlannedRun): Promise<boolean> {
-  return await isTrained(run) &&
-    await readMeasured(run.folder, run.values) !== undefined;
-}
-
 async function isTrained({ folder, values }: PlannedRun): Promise<boolean> {
   return await stepsDone(folder) >= values.steps;
 }
 
+/** A run of each task that is missing: one without another's weights. */
+function firstOfTasks(
+  { runs }: Session,
+  missing: readonly PlannedRun[],
+): PlannedRun[] {
+  const tasks = new Set(missing.map(({ task }) => task));
+  return [...tasks].map((task) =>
+    runs.find((run) => run.task === task && run.from === undefined)!
+  );
+}
+
 /**
- * Opens the tasks that are to be trained, so that what is wrong with one shows
- * before hours went into another; measures what their layers cost, and returns
- * the seconds that runs will take by that.
+ * Measures what the layers of the tasks cost that are to be trained, and
+ * returns the seconds that runs will take by that.
  */
 async function lookAhead(
   session: Session,
@@ -127,16 +136,14 @@ async function lookAhead(
   const { request, output, signal } = session;
   const facts = new Map<string, TaskFacts>();
   const seconds = new Map<PlannedRun, number>();
-  for (const task of new Set(missing.map(({ task }) => task))) {
+  for (const run of firstOfTasks(session, missing)) {
     if (signal.aborted) break;
-    const run = session.runs.findLast((run) => run.task === task)!;
-    const prepared = await prepare(session, run);
-    const folder = `${request.folder}/${task}`;
+    const folder = `${request.folder}/${run.task}`;
     const found = await readFacts(folder) ??
-      await findFacts(folder, prepared, run.values);
-    facts.set(task, found);
+      await findFacts(folder, await prepare(session, run), run.values);
+    facts.set(run.task, found);
     output.write(
-      `${faint(output, task.padEnd(12))}${found.model}; ${found.data}\n`,
+      `${faint(output, run.task.padEnd(12))}${found.model}; ${found.data}\n`,
     );
   }
   for (const run of missing) {
@@ -236,7 +243,9 @@ async function writeResults(
     }),
   );
   for (const task of tasks) await writeCharts(folder, taskCharts(task));
-  const finished = await Promise.all(runs.map(isFinished));
-  const done = finished.every((isDone) => isDone);
+  const measured = await Promise.all(
+    runs.map(({ folder, values }) => readMeasured(folder, values)),
+  );
+  const done = measured.every((found) => found !== undefined);
   return { report, done, ...summarizeTasks(tasks, fineTuning) };
 }

@@ -24,15 +24,16 @@ import { comparedTasks, fineTunings } from "./reproduction_plan.ts";
 import { commandFor, taskKind } from "./tasks/mod.ts";
 import type { TrainValues } from "./train_command.ts";
 
-/** What a run's newest model is worth, if it was measured. */
+/** What a run's last model is worth, if it was measured. */
 export async function readMeasured(
   run: string,
   values: TrainValues,
 ): Promise<RecordedEvaluation | undefined> {
   const newest = (await listCheckpoints(run)).at(-1);
+  if (newest === undefined || newest.step < values.steps) return undefined;
   const own = dataWords(values);
   return (await readEvaluations(run)).findLast(({ checkpoint, data }) =>
-    data === own && newest?.path.endsWith(checkpoint)
+    data === own && newest.path.endsWith(checkpoint)
   );
 }
 

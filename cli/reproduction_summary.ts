@@ -83,40 +83,50 @@ export function writeSummary(
   { report, done, tasks, fineTuning }: ReproductionSummary,
   output: Output,
 ): void {
-  for (const [task, runs] of Object.entries(tasks)) {
-    const models = Object.entries(runs).map(([name, { measured }]) =>
-      [name, measured] as const
-    );
-    output.write(`${bold(output, task.padEnd(12))}${modelWords(models)}\n`);
+  const models = [
+    ...Object.entries(tasks).map(([task, runs]) =>
+      [
+        task,
+        Object.entries(runs).map(([name, { measured }]) =>
+          [name, measured] as const
+        ),
+      ] as const
+    ),
+    ["classify", Object.entries(fineTuning)] as const,
+  ];
+  for (const [task, measured] of models) {
+    for (const [i, line] of metricLines(measured).entries()) {
+      const name = (i === 0 ? task : "").padEnd(column);
+      output.write(`${bold(output, name)}${line}\n`);
+    }
   }
-  for (const [from, measured] of Object.entries(fineTuning)) {
-    output.write(
-      `${bold(output, "classify".padEnd(12))}${
-        modelWords([[from, measured]])
-      }\n`,
-    );
-  }
-  output.write(`${faint(output, "report".padEnd(12))}${report}\n`);
+  const line = (name: string, text: string): void =>
+    output.write(`${faint(output, name.padEnd(column))}${text}\n`);
+  line("report", report);
   if (done) return;
-  const call = `deno task reproduce --resume ${folder}`;
-  output.write(
-    `${faint(output, "resume".padEnd(12))}${call}   goes on with all of it\n`,
-  );
+  line("resume", `deno task reproduce --resume ${folder}   goes on with all`);
 }
 
-/** The measure that counts, of each model: the first one is the reference. */
-function modelWords(
+const column = 13;
+
+/** A line for each metric: of all models, the first of which is the reference. */
+function metricLines(
   models: readonly (readonly [name: string, measured: Measured | null])[],
-): string {
-  const reference = models[0][1];
-  const metric = Object.keys(reference?.metrics ?? {})[0];
-  if (metric === undefined) return "–";
-  const words = models.map(([name, measured], i) => {
-    const value = measured?.metrics[metric] ?? NaN;
-    const difference = i === 0
-      ? ""
-      : ` (${differenceWords(metric, value, reference!.metrics[metric])})`;
-    return `${name} ${metricValue(value)}${difference}`;
+): string[] {
+  const metrics = new Set(
+    models.flatMap(([, measured]) => Object.keys(measured?.metrics ?? {})),
+  );
+  return [...metrics].map((metric) => {
+    const value = (measured: Measured | null): number =>
+      measured?.metrics[metric] ?? NaN;
+    const reference = value(models[0][1]);
+    const words = models.map(([name, measured], i) => {
+      const own = value(measured);
+      const difference = i === 0
+        ? ""
+        : ` (${differenceWords(metric, own, reference)})`;
+      return `${name} ${metricValue(own)}${difference}`;
+    });
+    return `${metricName(metric)}: ${words.join(", ")}`;
   });
-  return `${metricName(metric)}: ${words.join(", ")}`;
 }

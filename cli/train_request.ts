@@ -236,6 +236,9 @@ function requireSame(
   }
 }
 
+/** Tokens that stand around a text. */
+const marks = 2;
+
 /**
  * Refuses options that are right by themselves but not together.
  *
@@ -256,6 +259,14 @@ export function checkCombination(
         `${near.join(" and ")} are`.replace(/^(\d+) are$/, "$1 is"),
     );
   }
+  const isMarked = task === "bert" || task === "classify" ||
+    values.from !== undefined;
+  if (isMarked && values.seq < marks + 1) {
+    throw new UsageError(
+      `--seq ${values.seq} leaves no room for a token between the ${marks} ` +
+        `marks [CLS] and [SEP]; ${marks + 1} or more are needed`,
+    );
+  }
   if (warmupSteps({ warmup, steps }) >= steps) {
     throw new UsageError(
       `--warmup ${warmup} leaves nothing of --steps ${steps}; ` +
@@ -267,6 +278,14 @@ export function checkCombination(
     throw new UsageError(
       `--vocabulary ${asked.vocabulary} is for --tokenizer ` +
         `${learned.join(", ")}, not for ${tokenizer}`,
+    );
+  }
+  const isGettext = [...values.data, ...values.validationData]
+    .some((path) => path.startsWith("gettext:"));
+  if (asked.language !== undefined && !isGettext) {
+    throw new UsageError(
+      `--language ${asked.language} is for --data gettext:FOLDER; other data ` +
+        `has its language already`,
     );
   }
   if (values.from !== undefined && values.refine !== undefined) {

@@ -125,8 +125,8 @@ export function formatBytePairFiles(
 /**
  * Reads the tokenizer in a folder with `vocab.json` and `merges.txt`.
  *
- * @throws {Deno.errors.NotFound} If one of them isn't there.
- * @throws {CorpusError} See {@linkcode parseBytePairFiles}.
+ * @throws {CorpusError} If one of them can't be read; and see
+ * {@linkcode parseBytePairFiles}.
  */
 export async function loadBytePairTokenizer(
   directory: string,

@@ -1,7 +1,7 @@
 import { byteCharacters, bytesOfToken } from "./byte_alphabet.ts";
 import { byteDecoder } from "./byte_decoder.ts";
 import { applyMerges, type Merges } from "./byte_pair_merges.ts";
-import { cachedEncoder, pieceBytes, piecesOf } from "./pieces.ts";
+import { pieceBytes, piecesOf, remembered } from "./pieces.ts";
 import { specialTokenCutter } from "./special_tokens.ts";
 import { checkId, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
 
@@ -53,7 +53,7 @@ export function bytePairTokenizer(
   const cutSpecial = specialTokenCutter(special);
   const { bytes, starts } = bytesOfIds(idOf, special);
 
-  const encodePiece = cachedEncoder((piece) => {
+  const encodePiece = remembered((piece) => {
     const utf8 = pieceBytes(piece);
     const bytes = new Int32Array(utf8.length);
     for (let i = 0; i < bytes.length; i++) bytes[i] = byteIds[utf8[i]];

@@ -50,7 +50,7 @@ export function characterTokenizer(
         code.padStart(4, "0")
       }) at offset ${
         text.indexOf(character)
-      } isn't one of the ${ids.size} characters of the vocabulary: collect it from a corpus that has all characters, or with { unknown: true }`,
+      } isn't one of the ${ids.size} characters of the vocabulary: collect it from a corpus that has all characters, or with { unknown: true }, or take another tokenizer, such as byte`,
     );
   };
   const textOf = (id: number): string => {

@@ -1,5 +1,5 @@
 import { CorpusError } from "./corpus_error.ts";
-import { readFile } from "./gzip.ts";
+import { readFile } from "./file_access.ts";
 import type { ImageSet } from "./image_set.ts";
 
 const side = 32;

@@ -1,4 +1,5 @@
 import type { Corpus } from "./corpus.ts";
+import { shownJson } from "./json_fields.ts";
 import { type Line, lineError, readLines } from "./lines.ts";
 import type { TaggedSentence } from "./tagged_sentence.ts";
 
@@ -62,9 +63,7 @@ function isWord(line: Line, id: string, next: number): boolean {
   if (match === null) {
     throw lineError(
       line,
-      `${
-        JSON.stringify(id)
-      } isn't an id; expected a number such as 3, 3-4 or 3.1`,
+      `${shownJson(id)} isn't an id; expected a number such as 3, 3-4 or 3.1`,
     );
   }
   const [, first, last] = match;

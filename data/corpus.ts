@@ -1,5 +1,6 @@
 import { CorpusError } from "./corpus_error.ts";
 import { decodeDocument } from "./decode_document.ts";
+import { accessing } from "./file_access.ts";
 import { findFiles } from "./find_files.ts";
 import { isJsonLinesName, readJsonLines } from "./json_lines.ts";
 import { lineError, readLines } from "./lines.ts";
@@ -86,7 +87,7 @@ export async function openCorpus(paths: readonly string[]): Promise<Corpus> {
       throw new CorpusError(`${path}: none of the files in it is text`);
     }
     for (const name of texts) {
-      const byteLength = (await Deno.stat(name)).size;
+      const { size: byteLength } = await accessing(name, () => Deno.stat(name));
       documents.set(name, { name, byteLength });
     }
   }
@@ -99,9 +100,9 @@ export async function openCorpus(paths: readonly string[]): Promise<Corpus> {
 
 /** The place of the first zero byte in the beginning of a file. */
 async function zeroByte(path: string): Promise<number | undefined> {
-  using file = await Deno.open(path);
+  using file = await accessing(path, () => Deno.open(path));
   const start = new Uint8Array(8192);
-  const read = await file.read(start) ?? 0;
+  const read = await accessing(path, () => file.read(start)) ?? 0;
   const place = start.subarray(0, read).indexOf(0);
   return place === -1 ? undefined : place;
 }

@@ -1,5 +1,6 @@
 import type { CorpusDocument } from "./corpus.ts";
 import { CorpusError } from "./corpus_error.ts";
+import { accessing } from "./file_access.ts";
 import { decodeStrictly, firstInvalid, incompleteTail } from "./strict_utf8.ts";
 
 /**
@@ -42,10 +43,11 @@ async function* readBytes(
     }
     return;
   }
-  using file = await Deno.open(document.name);
+  const { name } = document;
+  using file = await accessing(name, () => Deno.open(name));
   const chunk = new Uint8Array(chunkBytes);
   for (;;) {
-    const read = await file.read(chunk);
+    const read = await accessing(name, () => file.read(chunk));
     if (read === null) return;
     yield chunk.subarray(0, read);
   }
@@ -53,6 +55,7 @@ async function* readBytes(
 
 function invalidText(document: CorpusDocument, offset: number): CorpusError {
   return new CorpusError(
-    `${document.name}: not a text in UTF-8: byte ${offset} is invalid`,
+    `${document.name}: not a text in UTF-8: byte ${offset} is invalid; save ` +
+      `it as UTF-8`,
   );
 }

@@ -1,4 +1,5 @@
 import { CorpusError } from "./corpus_error.ts";
+import { fileInfo, folderEntries } from "./file_access.ts";
 
 /** What a path stands for. */
 export interface FoundFiles {
@@ -18,7 +19,7 @@ export interface FoundFiles {
  */
 export async function findFiles(path: string): Promise<FoundFiles> {
   if (Deno.build.os === "windows") path = path.replaceAll("\\", "/");
-  const info = await statOf(path);
+  const info = await fileInfo(path);
   if (info?.isFile) return { files: [path], fromFolder: false };
   if (info?.isDirectory) {
     const files = await matchSorted(trimSlash(path), ["**"]);
@@ -36,15 +37,6 @@ export async function findFiles(path: string): Promise<FoundFiles> {
   const files = await matchSorted(root, segments.filter((s) => s !== ""));
   if (files.length > 0) return { files, fromFolder: false };
   throw new CorpusError(`${path}: no file matches the pattern`);
-}
-
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 function trimSlash(path: string): string {
@@ -70,7 +62,7 @@ async function match(
   const isLast = rest.length === 0;
   if (!/[*?]/.test(first)) {
     const path = join(folder, first);
-    const info = await statOf(path);
+    const info = await fileInfo(path);
     if (isLast && info?.isFile) files.add(path);
     if (!isLast && info?.isDirectory) await match(path, rest, files);
     return;
@@ -78,13 +70,13 @@ async function match(
   const anyFolders = first === "**";
   if (anyFolders && !isLast) await match(folder, rest, files);
   const name = nameRegExp(anyFolders ? "*" : first);
-  for await (const entry of Deno.readDir(folder === "" ? "." : folder)) {
+  for (const entry of await folderEntries(folder === "" ? "." : folder)) {
     if (!name.test(entry.name)) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory) {
       if (anyFolders) await match(path, segments, files);
       else if (!isLast) await match(path, rest, files);
-    } else if (isLast && (await statOf(path))?.isFile) {
+    } else if (isLast && (await fileInfo(path))?.isFile) {
       files.add(path);
     }
   }

@@ -6,7 +6,7 @@
  */
 
 import { CorpusError } from "./corpus_error.ts";
-import { readFile } from "./gzip.ts";
+import { fileInfo, folderEntries, readFile } from "./file_access.ts";
 import type { SentencePair } from "./sentence_pair.ts";
 
 const magic = 0x950412de;
@@ -43,14 +43,14 @@ export function parseGettextCatalogue(
     if (place + 8 > bytes.length) {
       throw new CorpusError(
         `${name}: entry ${entry} of ${count} is at byte ${place}, behind the ` +
-          `end at ${bytes.length}`,
+          `end at ${bytes.length}; the file is cut off or damaged`,
       );
     }
     const [length, start] = [number(place), number(place + 4)];
     if (start + length > bytes.length) {
       throw new CorpusError(
         `${name}: entry ${entry} has ${length} bytes from byte ${start} on, ` +
-          `behind the end at ${bytes.length}`,
+          `behind the end at ${bytes.length}; the file is cut off or damaged`,
       );
     }
     return bytes.subarray(start, start + length);
@@ -108,7 +108,8 @@ function catalogueDecoder(
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new CorpusError(
-      `${name}: its header names the charset "${label}", which isn't known`,
+      `${name}: its header names the charset "${label}", which isn't known; ` +
+        `expected one such as UTF-8: convert it by msgconv`,
     );
   }
 }
@@ -177,15 +178,6 @@ async function cataloguePaths(
 
 /** The names in a folder; `undefined` if there is none. */
 async function entriesOf(folder: string): Promise<string[] | undefined> {
-  try {
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(folder)) names.push(name);
-    return names;
-  } catch (error) {
-    if (
-      error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory
-    ) return undefined;
-    throw error;
-  }
+  if (!(await fileInfo(folder))?.isDirectory) return undefined;
+  return (await folderEntries(folder)).map(({ name }) => name);
 }

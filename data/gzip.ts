@@ -1,10 +1,11 @@
 import { CorpusError } from "./corpus_error.ts";
+import { readFile } from "./file_access.ts";
 
 /**
  * The bytes of a file, decompressed if they are gzip's.
  *
- * @throws {CorpusError} If there is no such file, it is empty, or its
- * compression is damaged.
+ * @throws {CorpusError} If it can't be read, is empty, or its compression is
+ * damaged.
  */
 export async function readPossiblyGzipped(
   path: string,
@@ -12,22 +13,6 @@ export async function readPossiblyGzipped(
   const bytes = await readFile(path);
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   return await decompress(bytes, "gzip", path);
-}
-
-/**
- * The bytes of a file that isn't empty.
- *
- * @throws {CorpusError} If there is no such file, or it is empty.
- */
-export async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    const bytes = await Deno.readFile(path);
-    if (bytes.length > 0) return bytes;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new CorpusError(`${path}: no such file`);
-  }
-  throw new CorpusError(`${path}: the file is empty`);
 }
 
 /**

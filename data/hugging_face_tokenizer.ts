@@ -17,10 +17,12 @@ import { continuation, wordPieceTokenizer } from "./word_piece_tokenizer.ts";
  *
  * - `BPE` on bytes (`ByteLevel`), GPT-2's: without a normalizer or a prefix;
  * - `WordPiece`, BERT's: with `BertNormalizer` and `BertPreTokenizer`;
- * - `Unigram`: with `Metaspace`, alone or after `WhitespaceSplit`, and any
- *   normalizers but `Precompiled`.
+ * - `Unigram`: with `Metaspace`, alone or after `WhitespaceSplit`, and
+ *   normalizers as SentencePiece's models have them.
  *
- * The texts of added tokens are the special tokens. `encode` gives the ids of a
+ * The texts of added tokens are the special tokens. Where a text gets a space in
+ * front, one that begins with white space gets none, a line end included, so that
+ * chunks of a text are encoded as the whole. `encode` gives the ids of a
  * text alone: what `post_processor`, `truncation` and `padding` would add or
  * take away is left to the caller.
  *
@@ -325,10 +327,16 @@ function normalizationStep(step: JsonFields): NormalizationStep {
       }
       return step.fail("pattern", "expected a String or a Regex");
     }
+    case "Precompiled": {
+      const table = step.get("precompiled_charsmap");
+      return typeof table === "string"
+        ? { type, precompiled_charsmap: table }
+        : step.fail("precompiled_charsmap", "expected a table in base64");
+    }
     default:
       return step.fail(
         "type",
-        "expected NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Nmt, Strip or Replace",
+        "expected NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Nmt, Strip, Replace or Precompiled",
       );
   }
 }

@@ -1,6 +1,6 @@
 import { CorpusError } from "./corpus_error.ts";
+import { folderEntries, readFile } from "./file_access.ts";
 import { findFiles } from "./find_files.ts";
-import { readFile } from "./gzip.ts";
 import type { ImageSet } from "./image_set.ts";
 import type { Picture } from "./picture.ts";
 import { parsePng } from "./png.ts";
@@ -19,8 +19,12 @@ export function isPicturePath(path: string): boolean {
 export async function readPicture(path: string): Promise<Picture> {
   const bytes = await readFile(path);
   if (bytes[0] === 0x89) return await parsePng(bytes, path);
-  if (bytes[0] === 0x50) return parsePortablePixmap(bytes, path);
-  throw new CorpusError(`${path}: not a PNG, PPM or PGM image`);
+  const isPortable = bytes[0] === 0x50 &&
+    /\d/.test(String.fromCharCode(bytes[1]));
+  if (isPortable) return parsePortablePixmap(bytes, path);
+  throw new CorpusError(
+    `${path}: not a PNG, PPM or PGM image, whatever its name says; convert it`,
+  );
 }
 
 /**
@@ -35,17 +39,14 @@ export async function readPicture(path: string): Promise<Picture> {
  */
 export async function readImageFolder(folder: string): Promise<ImageSet> {
   const name = folder.length > 1 ? folder.replace(/\/+$/, "") : folder;
-  const classes: string[] = [];
-  for await (const entry of Deno.readDir(name)) {
-    if (entry.isDirectory && !entry.name.startsWith(".")) {
-      classes.push(entry.name);
-    }
-  }
-  classes.sort();
+  const classes = (await folderEntries(name))
+    .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
+    .map(({ name }) => name).sort();
   if (classes.length === 0) {
     throw new CorpusError(
       `${name}: holds no images; expected a folder for each class, with PNG, ` +
-        `PPM or PGM images in it`,
+        `PPM or PGM images in it, or IDX files with "images" in their names, ` +
+        `or CIFAR-10's data_batch_1.bin and others`,
     );
   }
   const images = spread(

@@ -26,7 +26,12 @@ function parseFields(line: Line): Readonly<Record<string, unknown>> {
     value = JSON.parse(line.text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw lineError(line, `not JSON: ${error.message}`);
+    // V8 says the place twice, with a line that is another one here.
+    const reason = error.message.replace(
+      / in JSON at position.*column (\d+)\)$/,
+      " at column $1",
+    );
+    throw lineError(line, `not JSON: ${reason}`);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;

@@ -37,6 +37,31 @@ const labelNames = [
   "class",
 ];
 
+/** Finds columns of a header, which are counted from 0 then. */
+function finder(
+  header: readonly string[],
+): (column: string | number | undefined) => number | undefined {
+  const names = header.map((name) => name.trim().toLowerCase());
+  return (column) => {
+    if (column === undefined) return undefined;
+    const place = typeof column === "number"
+      ? column - 1
+      : names.indexOf(column.toLowerCase());
+    return place < 0 || place >= names.length ? undefined : place;
+  };
+}
+
+/** The first column that the options name and a header lacks. */
+export function missingColumn(
+  header: readonly string[],
+  { textColumn, pairColumn, labelColumn }: ColumnOptions,
+): string | number | undefined {
+  const placeOf = finder(header);
+  return [textColumn, pairColumn, labelColumn].find((column) =>
+    column !== undefined && placeOf(column) === undefined
+  );
+}
+
 /**
  * The columns by the names in a header: those that the options name, else
  * those of GLUE's tasks. `undefined` where text or label can't be found.
@@ -45,14 +70,7 @@ export function columnsByName(
   header: readonly string[],
   options: ColumnOptions,
 ): LabelledColumns | undefined {
-  const names = header.map((name) => name.trim().toLowerCase());
-  const placeOf = (name: string | number | undefined): number | undefined => {
-    if (name === undefined) return undefined;
-    const place = typeof name === "number"
-      ? name - 1
-      : names.indexOf(name.toLowerCase());
-    return place < 0 || place >= names.length ? undefined : place;
-  };
+  const placeOf = finder(header);
   const known = textNames.find((pair) =>
     pair.every((name) => placeOf(name) !== undefined)
   );

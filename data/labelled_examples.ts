@@ -1,4 +1,6 @@
 import { CorpusError } from "./corpus_error.ts";
+import { encodeUserText } from "./encode_user_text.ts";
+import { requireKnownLabels } from "./known_labels.ts";
 import type { LabelledText } from "./labelled_text.ts";
 import { ignoredLabel } from "./masking.ts";
 import { shuffled } from "./random.ts";
@@ -100,7 +102,8 @@ export function encodeRow(
  * @param name What the texts are called in messages.
  * @param labels The names of the classes, those of a trained model, or
  * `numbers`; default: all labels that there are, sorted.
- * @throws {CorpusError} If there is no text, or nothing of one is left.
+ * @throws {CorpusError} If there is no text, nothing of one is left, the
+ * tokenizer lacks a character of it, or no label is among those given.
  */
 export async function encodeLabelled(
   name: string,
@@ -113,7 +116,7 @@ export async function encodeLabelled(
   const rows: TextRow[] = [];
   const found: number[] = [];
   for await (const labelled of texts) {
-    const row = encodeRow(labelled, layout);
+    const row = encodeUserText(name, () => encodeRow(labelled, layout));
     if (row.tokens.length === 0) {
       throw new CorpusError(
         `${name}: the tokenizer makes no token of the text ${
@@ -134,6 +137,7 @@ export async function encodeLabelled(
   if (rows.length === 0) {
     throw new CorpusError(`${name}: there is no labelled text in it`);
   }
+  if (Array.isArray(labels)) requireKnownLabels(name, found, labels);
   const names = [...known.keys()];
   const classes = Array.isArray(labels) ? labels : names.toSorted();
   const order = names.map((label) => classes.indexOf(label));

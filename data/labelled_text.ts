@@ -1,11 +1,13 @@
 import type { Corpus } from "./corpus.ts";
-import { type Line, lineError, readLines } from "./lines.ts";
+import { type Line, lineError, type LinePlace, readLines } from "./lines.ts";
+import { shownJson } from "./json_fields.ts";
 import { isJsonLinesName, type JsonLine, readJsonLines } from "./json_lines.ts";
 import {
   type ColumnOptions,
   columnsByName,
   columnsByNumber,
   type LabelledColumns,
+  missingColumn,
 } from "./labelled_columns.ts";
 import { readTableRows, type TableRow } from "./table_rows.ts";
 
@@ -72,7 +74,7 @@ async function* withFirst(
 function separatorOf({ name, text }: Line): "\t" | "," | undefined {
   if (/\.tsv$/i.test(name)) return "\t";
   if (/\.csv$/i.test(name)) return ",";
-  if (isJsonLinesName(name) || text.startsWith("{")) return undefined;
+  if (isJsonLinesName(name) || /^[[{]/.test(text)) return undefined;
   return text.includes("\t") ? "\t" : ",";
 }
 
@@ -86,12 +88,9 @@ async function* labelledRows(
     const { cells } = row;
     if (columns === undefined) {
       width = cells.length;
-      columns = columnsByNumber(cells, options);
-      if (columns === undefined) {
-        columns = columnsByName(cells, options);
-        if (columns === undefined) throw missingColumns(row, cells);
-        continue;
-      }
+      const numbered = columnsByNumber(cells, options);
+      columns = checked(row, cells, options, numbered);
+      if (numbered === undefined) continue;
     }
     if (cells.length !== width) {
       throw lineError(
@@ -109,8 +108,7 @@ async function* labelledObjects(
 ): AsyncGenerator<LabelledText, void, void> {
   for await (const object of objects) {
     const names = Object.keys(object.fields);
-    const columns = columnsByName(names, options);
-    if (columns === undefined) throw missingColumns(object, names);
+    const columns = checked(object, names, options);
     const cells = Object.values(object.fields).map((value) =>
       value === null || typeof value === "object" ? "" : String(value)
     );
@@ -120,7 +118,7 @@ async function* labelledObjects(
 
 /** The labelled text of a row; everything in it must be there. */
 function labelled(
-  place: Omit<Line, "text">,
+  place: LinePlace,
   columns: LabelledColumns,
   cells: readonly string[],
   { numbers = false }: LabelledTextOptions,
@@ -142,21 +140,41 @@ function labelled(
   if (numbers && !Number.isFinite(Number(label))) {
     throw lineError(
       place,
-      `the label ${JSON.stringify(label)} isn't a number`,
+      `the label ${shownJson(label)} isn't a number; expected one, such as 3.5`,
     );
   }
   if (columns.pair === undefined) return { text, label };
   return { text, pair: cell("pair", columns.pair), label };
 }
 
-function missingColumns(
-  place: Omit<Line, "text">,
+/** The columns that are given, else those that a header names. */
+function checked(
+  place: LinePlace,
   names: readonly string[],
+  options: LabelledTextOptions,
+  columns: LabelledColumns | undefined = columnsByName(names, options),
+): LabelledColumns {
+  if (columns === undefined) throw missingColumns(place, names, options);
+  const { text, pair, label } = columns;
+  if (text !== label && pair !== label && text !== pair) return columns;
+  throw lineError(
+    place,
+    `one column can't be two of text, pair and label; name different ones`,
+  );
+}
+
+function missingColumns(
+  place: LinePlace,
+  names: readonly string[],
+  options: LabelledTextOptions,
 ): Error {
+  const among = names.map(shownJson).join(", ");
+  const asked = missingColumn(names, options);
   return lineError(
     place,
-    `no columns for text and label among ${
-      names.map((name) => JSON.stringify(name)).join(", ")
-    }; expected names like "sentence" and "label", or say which columns they are`,
+    asked === undefined
+      ? `no columns for text and label among ${among}; expected names like ` +
+        `"sentence" and "label", or say which columns they are`
+      : `no column ${shownJson(asked)} among ${among}`,
   );
 }

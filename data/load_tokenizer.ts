@@ -1,5 +1,6 @@
 import { parseBytePairFiles } from "./byte_pair_files.ts";
 import { CorpusError } from "./corpus_error.ts";
+import { fileInfo } from "./file_access.ts";
 import { parseHuggingFaceTokenizer } from "./hugging_face_tokenizer.ts";
 import { isJsonObject, parseJsonText } from "./json_text.ts";
 import { readTextStrictly } from "./strict_utf8.ts";
@@ -20,7 +21,7 @@ import { parseWordPieceVocabulary } from "./word_piece_files.ts";
  * @throws {CorpusError} If there is no such tokenizer, or a mistake in it.
  */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
-  const info = await statOf(path);
+  const info = await fileInfo(path);
   if (info === undefined) {
     throw new CorpusError(`${path}: no such file or folder`);
   }
@@ -29,7 +30,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
     const files = ["tokenizer.json", "vocab.json", "vocab.txt"];
     for (const file of files) {
       const found = `${folder}/${file}`;
-      if (await statOf(found) !== undefined) return await loadFile(found);
+      if (await fileInfo(found) !== undefined) return await loadFile(found);
     }
     throw new CorpusError(
       `${path}: no tokenizer in this folder; expected tokenizer.json, ` +
@@ -64,7 +65,7 @@ async function loadFile(path: string): Promise<Tokenizer> {
 }
 
 async function readBeside(path: string, other: string): Promise<string> {
-  if (await statOf(path) === undefined) {
+  if (await fileInfo(path) === undefined) {
     throw new CorpusError(`${path}: no such file; ${other} needs it`);
   }
   return await readTextStrictly(path);
@@ -74,7 +75,7 @@ async function readBeside(path: string, other: string): Promise<string> {
 async function configuredLowercase(
   path: string,
 ): Promise<boolean | undefined> {
-  if (await statOf(path) === undefined) return undefined;
+  if (await fileInfo(path) === undefined) return undefined;
   const configuration = parseJsonText(path, await readTextStrictly(path));
   if (!isJsonObject(configuration)) {
     throw new CorpusError(`${path}: expected a JSON object`);
@@ -87,13 +88,4 @@ async function configuredLowercase(
     `${path}: do_lower_case: ${JSON.stringify(lowercase)}: ` +
       `expected true or false`,
   );
-}
-
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { readCifar10 } from "./cifar10.ts";
 import { CorpusError } from "./corpus_error.ts";
+import { fileInfo, folderEntries } from "./file_access.ts";
 import { findFiles } from "./find_files.ts";
 import { findIdxFiles, labelsName, readIdxImages } from "./idx.ts";
 import { readImageFolder } from "./image_folder.ts";
@@ -35,10 +36,7 @@ export async function openImages(
 ): Promise<OpenedImages> {
   const parts: { images: ImageSet; isTest: boolean }[] = [];
   for (const path of paths) {
-    const info = await Deno.stat(path).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    });
+    const info = await fileInfo(path);
     if (info === undefined) {
       throw new CorpusError(`${path}: no such file or folder`);
     }
@@ -78,7 +76,7 @@ async function openFile(path: string): Promise<Part> {
   const files = [path];
   const labels = labelsName(path.replace(/\.gz$/, ""));
   for (const name of [labels, `${labels}.gz`]) {
-    if (await isFile(name)) files.push(name);
+    if ((await fileInfo(name))?.isFile) files.push(name);
   }
   const [pair] = findIdxFiles(files);
   if (pair === undefined) {
@@ -91,15 +89,6 @@ async function openFile(path: string): Promise<Part> {
     images: await readIdxImages(pair.images, pair.labels),
     isTest: isTestName(path),
   };
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 async function openFolder(folder: string): Promise<Part[]> {
@@ -129,12 +118,9 @@ async function openFolder(folder: string): Promise<Part[]> {
 
 /** The folders `train` and `test` in a folder, or the folder itself. */
 async function partFolders(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(folder)) {
-    if (entry.isDirectory && !entry.name.startsWith(".")) {
-      names.push(entry.name);
-    }
-  }
+  const names = (await folderEntries(folder))
+    .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
+    .map(({ name }) => name);
   const isPart = (name: string) =>
     /^(train|training|test|val|validation)$/i.test(name);
   const trains = names.some((name) => /^train/i.test(name));

@@ -1,4 +1,5 @@
 import { CorpusError } from "./corpus_error.ts";
+import { encodeUserText } from "./encode_user_text.ts";
 import { ignoredLabel } from "./masking.ts";
 import type { SentencePair } from "./sentence_pair.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -75,7 +76,8 @@ export interface EncodePairsOptions {
  * Encodes pairs of sentences with one tokenizer.
  *
  * @param name What the pairs are called in messages.
- * @throws {CorpusError} If there is no pair, or all are too long.
+ * @throws {CorpusError} If there is no pair, all are too long, or a character
+ * isn't in the tokenizer's vocabulary.
  *
  * @example
  * ```ts
@@ -95,9 +97,12 @@ export async function encodePairs(
   const sources: Int32Array[] = [];
   const targets: Int32Array[] = [];
   let tooLong = 0;
+  let place = 0;
   for await (const pair of pairs) {
-    const source = tokenizer.encode(pair.source);
-    const target = tokenizer.encode(pair.target);
+    place++;
+    const [source, target] = [pair.source, pair.target].map((text) =>
+      encodeUserText(`${name}: pair ${place}`, () => tokenizer.encode(text))
+    );
     if (Math.max(source.length, target.length) >= context) {
       tooLong++;
       continue;

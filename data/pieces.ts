@@ -74,19 +74,19 @@ export async function countPieces(
 const cachedPieces = 2 ** 16;
 const cachedLength = 64;
 
-/** The encoder of pieces that remembers what it made of short ones. */
-export function cachedEncoder(
-  encode: (piece: string) => Int32Array,
-): (piece: string) => Int32Array {
-  const cache = new Map<string, Int32Array>();
+/** The same function of pieces, which remembers what it made of short ones. */
+export function remembered<T>(
+  make: (piece: string) => T,
+): (piece: string) => T {
+  const cache = new Map<string, T>();
   return (piece) => {
     const known = cache.get(piece);
     if (known !== undefined) return known;
-    const ids = encode(piece);
+    const made = make(piece);
     if (piece.length <= cachedLength) {
       if (cache.size === cachedPieces) cache.clear();
-      cache.set(ownPiece(piece), ids);
+      cache.set(ownPiece(piece), made);
     }
-    return ids;
+    return made;
   };
 }

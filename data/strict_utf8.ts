@@ -1,4 +1,5 @@
 import { CorpusError } from "./corpus_error.ts";
+import { accessing } from "./file_access.ts";
 
 /** How many bytes a character has that begins with this byte. */
 function sequenceLength(first: number): number {
@@ -49,14 +50,15 @@ export function firstInvalid(
 /**
  * The text of a small file, without a byte order mark.
  *
- * @throws {Deno.errors.NotFound} If there is no such file.
- * @throws {CorpusError} If it isn't valid UTF-8; names the first invalid byte.
+ * @throws {CorpusError} If it can't be read or isn't valid UTF-8; names the
+ * first invalid byte.
  */
 export async function readTextStrictly(path: string): Promise<string> {
-  const bytes = await Deno.readFile(path);
+  const bytes = await accessing(path, () => Deno.readFile(path));
   const text = decodeStrictly(bytes);
   if (text !== undefined) return text.replace(/^\uFEFF/, "");
   throw new CorpusError(
-    `${path}: not a text in UTF-8: byte ${firstInvalid(bytes)} is invalid`,
+    `${path}: not a text in UTF-8: byte ${firstInvalid(bytes)} is invalid; ` +
+      `save it as UTF-8`,
   );
 }

@@ -1,4 +1,5 @@
 import { CorpusError } from "./corpus_error.ts";
+import { requireKnownLabels } from "./known_labels.ts";
 import { ignoredLabel } from "./masking.ts";
 import { hashBelow } from "./random.ts";
 import type { TaggedSentence } from "./tagged_sentence.ts";
@@ -58,7 +59,7 @@ export interface EncodeTaggedOptions {
  * bytes a word.
  *
  * @param name What the sentences are called in messages.
- * @throws {CorpusError} If there is no sentence.
+ * @throws {CorpusError} If there is no sentence, or no tag is among `classes`.
  */
 export async function encodeTagged(
   name: string,
@@ -88,6 +89,7 @@ export async function encodeTagged(
   if (lengths.length === 0) {
     throw new CorpusError(`${name}: there is no sentence in it`);
   }
+  if (classes !== undefined) requireKnownLabels(name, labels.take(), classes);
   const found = [...known.keys()];
   const names = classes ?? found.toSorted();
   const newLabels = found.map((tag) => names.indexOf(tag));

@@ -1,4 +1,6 @@
 import { CorpusError } from "./corpus_error.ts";
+import { encodeUserText } from "./encode_user_text.ts";
+import { requireKnownLabels } from "./known_labels.ts";
 import type { RowLayout } from "./labelled_examples.ts";
 import { ignoredLabel } from "./masking.ts";
 import type { TaggedSentence } from "./tagged_sentence.ts";
@@ -73,10 +75,19 @@ export async function encodeTaggedPieces(
       }
       return known.get(tag) ?? ignoredLabel;
     });
-    rows.push(...rowsOf(sentence.words, labels, layout));
+    rows.push(
+      ...encodeUserText(name, () => rowsOf(sentence.words, labels, layout)),
+    );
   }
   if (rows.length === 0) {
     throw new CorpusError(`${name}: there is no sentence in it`);
+  }
+  if (classes !== undefined) {
+    requireKnownLabels(
+      name,
+      rows.flatMap(({ labels }) => [...labels]),
+      classes,
+    );
   }
   const found = [...known.keys()];
   const names = classes ?? found.toSorted();

@@ -1,3 +1,5 @@
+import { precompiledNormalizer } from "./precompiled_characters.ts";
+
 /** A step that changes a text before it is cut, as `tokenizer.json` names it. */
 export type NormalizationStep =
   | { readonly type: "NFC" | "NFD" | "NFKC" | "NFKD" }
@@ -11,12 +13,14 @@ export type NormalizationStep =
     readonly type: "Replace";
     readonly pattern: { readonly String: string } | { readonly Regex: string };
     readonly content: string;
-  };
+  }
+  | { readonly type: "Precompiled"; readonly precompiled_charsmap: string };
 
 /**
  * The function that takes a text through steps of normalisation, in order.
  *
  * @throws {SyntaxError} If a `Regex` isn't one that JavaScript knows.
+ * @throws {RangeError} If a `precompiled_charsmap` isn't one.
  */
 export function textNormalizer(
   steps: readonly NormalizationStep[],
@@ -49,6 +53,8 @@ function stepFunction(step: NormalizationStep): (text: string) => string {
         : new RegExp(pattern.Regex, "gu");
       return (text) => text.replaceAll(found, () => content);
     }
+    case "Precompiled":
+      return precompiledNormalizer(step.precompiled_charsmap);
     default:
       return (text) => text.normalize(step.type);
   }

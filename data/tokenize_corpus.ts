@@ -1,5 +1,6 @@
 import { byteTokenizer } from "./byte_tokenizer.ts";
 import { type Corpus, readText } from "./corpus.ts";
+import { encodeUserText } from "./encode_user_text.ts";
 import { isJsonLinesName } from "./json_lines.ts";
 import {
   type BytesPerToken,
@@ -35,8 +36,8 @@ const defaultMemoryLimit = 64 * 2 ** 20;
  * tokens are bytes, else from a temporary file of token ids, little endian, 1,
  * 2 or 4 bytes each.
  *
- * @throws {CorpusError} If the corpus isn't valid UTF-8.
- * @throws {RangeError} If the tokenizer lacks a character of it.
+ * @throws {CorpusError} If the corpus isn't valid UTF-8, or the tokenizer lacks
+ * a character of it.
  */
 export async function tokenizeCorpus(
   corpus: Corpus,
@@ -78,7 +79,8 @@ async function encodeToMemory(
   const chunks = [];
   let length = 0;
   for await (const chunk of readText(corpus)) {
-    const ids = new Ids(tokenizer.encode(chunk));
+    const encode = () => new Ids(tokenizer.encode(chunk));
+    const ids = encodeUserText(corpus.name, encode);
     chunks.push(ids);
     length += ids.length;
   }
@@ -125,7 +127,8 @@ async function writeTokens(
   using file = await Deno.create(path);
   let byteLength = 0;
   for await (const chunk of readText(corpus)) {
-    const bytes = packTokens(tokenizer.encode(chunk), width);
+    const encode = () => packTokens(tokenizer.encode(chunk), width);
+    const bytes = encodeUserText(corpus.name, encode);
     let written = 0;
     while (written < bytes.length) {
       written += await file.write(bytes.subarray(written));

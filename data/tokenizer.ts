@@ -22,14 +22,19 @@ export interface StreamingDecoder {
 }
 
 /**
- * A reversible map between text and ids from `0` to `vocabularySize - 1`.
+ * A map between text and ids from `0` to `vocabularySize - 1`. Bytes, characters
+ * and byte pairs give every text back as it was; what word pieces and unigrams
+ * lose, they say.
  *
  * Long texts are encoded chunk by chunk: a chunk ends before white space that
  * follows something else. Every tokenizer here gives the same ids for the
  * chunks as for the whole.
  */
 export interface Tokenizer {
-  /** The kind of tokenizer: `byte`, `character` or `byte-pair`. */
+  /**
+   * The kind of tokenizer: `byte`, `character`, `byte-pair`, `word-piece` or
+   * `unigram`.
+   */
   readonly name: string;
   /** The number of ids. */
   readonly vocabularySize: number;

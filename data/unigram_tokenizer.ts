@@ -1,6 +1,6 @@
 import { byteDecoder } from "./byte_decoder.ts";
 import { nothing } from "./piece_trie.ts";
-import { cachedEncoder, pieceBytes, piecesOf } from "./pieces.ts";
+import { pieceBytes, piecesOf, remembered } from "./pieces.ts";
 import { specialTokenCutter } from "./special_tokens.ts";
 import {
   type NormalizationStep,
@@ -119,7 +119,7 @@ export function unigramTokenizer(
   const unknownScore = json.scores.reduce((a, b) => Math.min(a, b), 0) -
     unknownPenalty;
 
-  const encodeSegment = cachedEncoder((segment) => {
+  const encodeSegment = remembered((segment) => {
     const marked = segment.replaceAll(" ", spaceMark);
     const found = likeliestSegmentation(marked, pieces, unknownScore);
     const ids: number[] = [];

@@ -41,6 +41,8 @@ const reserved = unigramSpecial.length + 256;
 const smallestVocabulary = reserved + 1;
 /** The longest piece, in UTF-16 units, as in SentencePiece. */
 const longestPiece = 16;
+/** Longer words are cut, so that none takes much memory. */
+const longestWord = 256;
 /** How many pieces for each one wanted EM begins with. */
 const seedFactor = 10;
 /** How much of the text its characters with a piece of their own cover. */
@@ -135,7 +137,7 @@ function frequentCharacters(
   return sorted.slice(0, Math.min(needed + 1, Math.max(1, wanted >> 1)));
 }
 
-/** The words, cut at characters that have no piece. */
+/** The words, cut at characters that have no piece, and where they are long. */
 function wordsOf(
   counts: ReadonlyMap<string, number>,
   characters: ReadonlySet<string>,
@@ -148,7 +150,7 @@ function wordsOf(
     let covered = "";
     for (const character of word) {
       if (characters.has(character)) covered += character;
-      else {
+      if (!characters.has(character) || covered.length >= longestWord) {
         add(covered, count);
         covered = "";
       }

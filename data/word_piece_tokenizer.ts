@@ -3,7 +3,7 @@ import {
   normalizeWord,
   rawWordsOf,
 } from "./bert_words.ts";
-import { cachedEncoder } from "./pieces.ts";
+import { remembered } from "./pieces.ts";
 import { specialTokenCutter } from "./special_tokens.ts";
 import { checkId, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
 
@@ -89,7 +89,7 @@ export function wordPieceTokenizer(
         Array.from(word).length > json.longestWord
       ? undefined
       : cutWord(word)) ?? [unknownId];
-  const encodeRawWord = cachedEncoder((word) =>
+  const encodeRawWord = remembered((word) =>
     Int32Array.from(normalizeWord(word, normalization).flatMap(encodeWord))
   );
 

@@ -1,4 +1,5 @@
 import type { Corpus } from "./corpus.ts";
+import { shownJson } from "./json_fields.ts";
 import { type Line, lineError, readLines } from "./lines.ts";
 import type { TaggedSentence } from "./tagged_sentence.ts";
 
@@ -32,7 +33,7 @@ function untagged(line: Line, token: string): Error {
   return lineError(
     line,
     `${
-      JSON.stringify(token)
+      shownJson(token)
     } isn't a word with its tag; expected word/tag, such as jury/nn`,
   );
 }

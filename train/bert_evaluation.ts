@@ -12,10 +12,9 @@ import {
   bertBatch,
   bertTokens,
   measuredBatches,
-  measureGaps,
   textLength,
-  type TrainedBert,
-} from "./bert_task.ts";
+} from "./bert_rows.ts";
+import { measureGaps, type TrainedBert } from "./bert_task.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { perplexity } from "./metrics/mod.ts";
 import { validateBatches } from "./validation.ts";

@@ -119,9 +119,9 @@ export async function classifyTexts(
   for (const text of texts) {
     const examples = await encodeLabelled(
       "classifyTexts",
-      [{ ...text, label: "" }],
+      [{ ...text, label: classes[0] ?? "0" }],
       layout,
-      classes,
+      classes.length === 0 ? "numbers" : classes,
     );
     const { logits } = await predict(trained, labelledBatch(examples, [0]));
     if (classes.length === 0) {

@@ -26,7 +26,7 @@ import {
   type LayerSplit,
   type Precision,
 } from "../models/mod.ts";
-import { bertTokens } from "./bert_task.ts";
+import { bertTokens } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import {
   batchTensors,
@@ -37,9 +37,22 @@ import {
 import { restoreTensors } from "./host_tensors.ts";
 import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
-import type { PretrainedEncoder } from "./pretrained_encoder.ts";
 import type { JsonRecord, TrainingTask } from "./task.ts";
 import { validateBatches } from "./validation.ts";
+
+/** Weights that a classifier may begin with. */
+export interface PretrainedWeights {
+  /**
+   * A classifier, on the default device, with the weights of an encoder and a
+   * fresh head.
+   *
+   * @throws {RangeError} If the configuration isn't of the encoder's shape.
+   */
+  readonly classifier: (
+    configuration: ClassifierConfiguration,
+    seed: number,
+  ) => ClassifierParameters;
+}
 
 /** What a classifier is trained on, and how batches are made of it. */
 export interface ClassificationTaskOptions {
@@ -53,7 +66,7 @@ export interface ClassificationTaskOptions {
   /** Texts to measure on, with the same classes; default: none. */
   readonly validation?: LabelledExamples;
   /** What the model begins with; default: it begins from scratch. */
-  readonly pretrained?: Pick<PretrainedEncoder, "classifier">;
+  readonly pretrained?: PretrainedWeights;
   /** Texts of a batch, ≥ 1; those of like length share one. */
   readonly batch: number;
   /** Probability in [0, 1) that a number is dropped in training; default 0. */

@@ -44,10 +44,9 @@ export {
   bertFromCheckpoint,
   bertTask,
   type BertTaskOptions,
-  type BertTokens,
-  bertTokens,
   type TrainedBert,
 } from "./bert_task.ts";
+export { type BertTokens, bertTokens } from "./bert_rows.ts";
 export * from "./bert_evaluation.ts";
 export {
   type TaggerDescription,
@@ -65,6 +64,7 @@ export {
   type ClassificationTaskOptions,
   classifierFromCheckpoint,
   fineTunedConfiguration,
+  type PretrainedWeights,
   type TrainedClassifier,
 } from "./classification_task.ts";
 export type { MeasuredClassifier } from "./classifier_measures.ts";

@@ -25,7 +25,7 @@ import {
   type StackCallOptions,
 } from "../models/mod.ts";
 import { crossEntropy, tensor } from "../tensor/internal.ts";
-import { bertTokens } from "./bert_task.ts";
+import { bertTokens } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { restoreTensors } from "./host_tensors.ts";

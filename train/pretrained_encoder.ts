@@ -11,43 +11,39 @@ import {
   type Tokenizer,
   tokenizerFromJson,
 } from "../data/mod.ts";
+import { fileInfo, readFile } from "../data/file_access.ts";
+import { shownJson } from "../data/json_fields.ts";
+import { isJsonObject, parseJsonText } from "../data/json_text.ts";
+import { readTextStrictly } from "../data/strict_utf8.ts";
 import {
   type BertConfiguration,
   bertConfiguration,
   bertConfigurationFromHuggingFace,
-  type ClassifierConfiguration,
   classifierFromBert,
   classifierFromHuggingFace,
-  type ClassifierParameters,
   type EncoderParameters,
   type HostArray,
   type HuggingFaceBertConfiguration,
   readSafetensors,
 } from "../models/mod.ts";
 import { dispose, type Tree } from "../tensor/internal.ts";
+import { bertTokens } from "./bert_rows.ts";
 import { type BertDescription, bertFromCheckpoint } from "./bert_task.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
-import { classifierFromCheckpoint } from "./classification_task.ts";
+import {
+  classifierFromCheckpoint,
+  type PretrainedWeights,
+} from "./classification_task.ts";
 import { CheckpointError } from "./manifest.ts";
 
 /** An encoder to fine-tune. */
-export interface PretrainedEncoder {
+export interface PretrainedEncoder extends PretrainedWeights {
   /** Where it is from. */
   readonly name: string;
   /** Its shape. */
   readonly configuration: BertConfiguration;
   /** What made the tokens that it knows. */
   readonly tokenizer: Tokenizer;
-  /**
-   * A classifier, on the default device, with the weights of the encoder and a
-   * fresh head.
-   *
-   * @throws {RangeError} If the configuration isn't of the encoder's shape.
-   */
-  readonly classifier: (
-    configuration: ClassifierConfiguration,
-    seed: number,
-  ) => ClassifierParameters;
 }
 
 /** Makes the parameters of a checkpoint, an encoder's among them. */
@@ -110,7 +106,7 @@ export async function loadPretrainedEncoder(
 ): Promise<PretrainedEncoder> {
   const given = await readConfiguration(`${folder}/config.json`);
   const path = `${folder}/model.safetensors`;
-  const bytes = await Deno.readFile(await requireFile(path));
+  const bytes = await readFile(await requireFile(path));
   const refuse = (path: string, error: unknown): never => {
     if (!(error instanceof RangeError || error instanceof SyntaxError)) {
       throw error;
@@ -124,35 +120,43 @@ export async function loadPretrainedEncoder(
     refuse(path, error);
   }
   const tokenizer = await loadTokenizer(folder);
+  let configuration: BertConfiguration;
   try {
-    return {
-      name: folder,
-      configuration: bertConfigurationFromHuggingFace(given),
-      tokenizer,
-      classifier: (configuration, seed) => {
-        try {
-          return classifierFromHuggingFace(configuration, arrays, seed);
-        } catch (error) {
-          return refuse(path, error);
-        }
-      },
-    };
+    configuration = bertConfigurationFromHuggingFace(given);
   } catch (error) {
     return refuse(`${folder}/config.json`, error);
   }
+  const { vocabulary } = bertTokens(tokenizer);
+  if (vocabulary > configuration.vocabulary) {
+    throw new CorpusError(
+      `${folder}: its tokenizer has ${vocabulary} tokens, [MASK] among them, ` +
+        `but vocab_size in config.json is ${configuration.vocabulary}; expected ` +
+        `the files of one model`,
+    );
+  }
+  return {
+    name: folder,
+    configuration,
+    tokenizer,
+    classifier: (configuration, seed) => {
+      try {
+        return classifierFromHuggingFace(configuration, arrays, seed);
+      } catch (error) {
+        return refuse(path, error);
+      }
+    },
+  };
 }
 
 async function readConfiguration(
   path: string,
 ): Promise<HuggingFaceBertConfiguration> {
-  const text = await Deno.readTextFile(await requireFile(path));
-  let given: Partial<Record<string, unknown>> | null;
-  try {
-    given = JSON.parse(text);
-  } catch (error) {
-    throw new CorpusError(`${path}: not JSON: ${(error as Error).message}`);
+  const text = await readTextStrictly(await requireFile(path));
+  const given = parseJsonText(path, text);
+  if (!isJsonObject(given)) {
+    throw new CorpusError(`${path}: expected a JSON object`);
   }
-  const { model_type: type = "bert" } = given ?? {};
+  const { model_type: type = "bert" } = given;
   if (type !== "bert") {
     throw new CorpusError(
       `${path}: model_type ${JSON.stringify(type)} isn't supported; ` +
@@ -160,8 +164,10 @@ async function readConfiguration(
     );
   }
   for (const field of numbers) {
-    if (typeof given?.[field] === "number") continue;
-    throw new CorpusError(`${path}: ${field}: expected a number`);
+    if (typeof given[field] === "number") continue;
+    throw new CorpusError(
+      `${path}: ${field}: ${shownJson(given[field])}: expected a number`,
+    );
   }
   // What older files leave out.
   const complete = { layer_norm_eps: 1e-12, hidden_act: "gelu", ...given };
@@ -180,16 +186,11 @@ const numbers = [
 
 /** The path, if there is a file. */
 async function requireFile(path: string): Promise<string> {
-  try {
-    await Deno.stat(path);
-    return path;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new CorpusError(
-      `${path}: no such file; expected a folder with config.json, ` +
-        `model.safetensors and a tokenizer`,
-    );
-  }
+  if (await fileInfo(path) !== undefined) return path;
+  throw new CorpusError(
+    `${path}: no such file; expected a folder with config.json, ` +
+      `model.safetensors and a tokenizer`,
+  );
 }
 
 /** Another task's classes are of no use. */

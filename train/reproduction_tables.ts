@@ -34,14 +34,11 @@ function table(
     `<tbody>${body}</tbody></table></div>`;
 }
 
-/** The measure that counts. */
-function firstMetric(
-  measured: Partial<Record<string, Measured>>,
-): string | undefined {
-  const names = Object.values(measured).flatMap((found) =>
-    Object.keys(found?.metrics ?? {})
-  );
-  return names[0];
+/** The names of all measures of some models, in the order of the first. */
+function metricNames(models: readonly (Measured | undefined)[]): string[] {
+  return [
+    ...new Set(models.flatMap((found) => Object.keys(found?.metrics ?? {}))),
+  ];
 }
 
 /** A value and, below it, how far it is from the reference. */
@@ -56,33 +53,26 @@ function comparedCell(
     : `${text}<br><small>${differenceWords(name, value, reference)}</small>`;
 }
 
-/** The measure that counts of all tasks and runs. */
+/** All measures of all tasks and runs. */
 export function overviewTable(tasks: readonly ReproducedTask[]): string {
-  const rows = tasks.map(({ name, measured, runs }) => {
-    const metric = firstMetric(measured);
-    const value = (run: typeof comparedNames[number]): number =>
-      measured[run]?.metrics[metric ?? ""] ?? NaN;
-    const cells = comparedNames.map((run) =>
-      metric === undefined ? "–" : comparedCell(
-        metric,
-        value(run),
-        run === "serial" ? undefined : value("serial"),
-      )
-    );
-    return [
-      escapeHtml(name),
-      metric === undefined ? "–" : escapeHtml(metricTitle(metric)),
-      ...cells,
-      String(runs.adaptive.switches.length),
-    ];
+  const rows = tasks.flatMap(({ name, measured, runs }) => {
+    const metrics = metricNames(comparedNames.map((run) => measured[run]));
+    if (metrics.length === 0) return [[escapeHtml(name), "–", "–", "–", "–"]];
+    return metrics.map((metric, i) => [
+      i === 0 ? escapeHtml(name) : "",
+      escapeHtml(metricTitle(metric)),
+      ...comparedNames.map((run) =>
+        comparedCell(
+          metric,
+          measured[run]?.metrics[metric] ?? NaN,
+          run === "serial" ? undefined : measured.serial?.metrics[metric],
+        )
+      ),
+      i === 0 ? String(runs.adaptive.switches.length) : "",
+    ]);
   });
   return table(
-    [
-      "Task",
-      "Measure",
-      ...comparedNames.map(upperFirst),
-      "Switches of adaptive",
-    ],
+    ["Task", "Measure", ...comparedNames.map(upperFirst), "Switches"],
     rows,
   );
 }

@@ -5,6 +5,7 @@
  */
 
 import { encodePairs, type SentencePair, sentenceTokens } from "../data/mod.ts";
+import { encodeUserText } from "../data/encode_user_text.ts";
 import { translate, type TranslateOptions } from "../models/mod.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { corpusBleu, corpusChrf, exactMatch } from "./metrics/mod.ts";
@@ -39,6 +40,7 @@ interface TranslatedText {
  * cut.
  *
  * @returns Their translations; fewer if the signal ended it.
+ * @throws {CorpusError} If the tokenizer lacks a character.
  */
 export async function translateTexts(
   trained: TrainedTranslator,
@@ -57,10 +59,11 @@ async function translateAll(
 ): Promise<TranslatedText[]> {
   const { end } = sentenceTokens(tokenizer);
   const { context } = configuration;
-  const sources = texts.map((text) => [
-    ...tokenizer.encode(text).subarray(0, context - 1),
-    end,
-  ]);
+  const sources = texts.map((text, i) => {
+    const encode = (): Int32Array => tokenizer.encode(text);
+    const tokens = encodeUserText(`sentence ${i + 1}`, encode);
+    return [...tokens.subarray(0, context - 1), end];
+  });
   const lengths = Int32Array.from(sources, ({ length }) => length);
   const batches = watchedBatches(
     rowsByLength(lengths, batch),
@@ -92,7 +95,8 @@ const sampleCount = 5;
  * ends it, what was translated counts.
  *
  * @throws {RangeError} If there are no pairs, or none was translated yet.
- * @throws {CorpusError} If all pairs are longer than the context.
+ * @throws {CorpusError} If all pairs are longer than the context, or the
+ * tokenizer lacks a character.
  */
 export async function evaluateTranslation(
   trained: TrainedTranslator,

@@ -5,14 +5,10 @@
  */
 
 import {
-  type Corpus,
   encodeTagged,
   featuresPerWord,
-  readTaggedCorpus,
-  readTypescriptTokens,
   sliceTagged,
   type TaggedExamples,
-  type TaggedSentence,
 } from "../../data/mod.ts";
 import {
   type TaggerConfiguration,
@@ -22,17 +18,21 @@ import {
 import type { Tree } from "../../tensor/mod.ts";
 import {
   evaluateTagger,
-  type Sample,
+  type TaggerDescription,
   taggerFromCheckpoint,
   taggerTask,
   tagSentences,
-  type TrainedTagger,
 } from "../../train/mod.ts";
 import { UsageError } from "../failure.ts";
-import { bold, type Output, printable } from "../output.ts";
-import { openText } from "../prepare_text.ts";
+import { pretrainedValues } from "../pretrained.ts";
 import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
+import {
+  evaluateFineTunedTagger,
+  isFineTunedTagger,
+  prepareFineTunedTagger,
+} from "./fine_tuned_tagger.ts";
+import { type Encoding, openTagged, showTags } from "./tagged_data.ts";
 import {
   anyTask,
   countWords,
@@ -42,17 +42,18 @@ import {
 } from "./task_kind.ts";
 
 /** Rows of the table of word features. */
-const tableRows = 2 ** 14;
+const tableRows = 2 ** 15;
 /** Share of the words that are known by their parts alone in training. */
 const wordDropout = 0.1;
-/** How many sentences the trained model shows its tags for. */
-const sampleCount = 3;
+/** Highest learning rate where the weights are trained already. */
+const fineTuningRate = 5e-4;
 
 /** The task `tagger`. */
 export const taggerKind: TaskKind = {
   name: "tagger",
   summary: "Trains a tagger, by default on what the tokens of TypeScript in " +
-    "Deno's own type declarations stand for.",
+    "Deno's own type declarations stand for; with --from it begins with a " +
+    "trained bert.",
   examples: [
     ["deno task train --task tagger", "trains on what `deno types` prints"],
     [
@@ -63,20 +64,52 @@ export const taggerKind: TaskKind = {
       "deno task train --task tagger --data train.conllu --column feats",
       "learns morphological features instead of parts of speech",
     ],
+    [
+      "deno task train --task tagger --data train.conllu --from bert-base/",
+      "fine-tunes a BERT in Hugging Face's layout",
+    ],
   ],
-  defaults: {},
+  defaults: {
+    layers: 32,
+    before: 0,
+    after: 0,
+    endTime: 4,
+    dim: 64,
+    hidden: 64,
+    heads: 1,
+    batch: 16,
+    steps: 2500,
+    forwardIterations: 2,
+    evaluateEvery: 250,
+    evaluationBatches: 100,
+  },
   words: {
-    data: { help: "CoNLL-U files, or texts with word/tag, a sentence a line" },
+    data: {
+      help: "CoNLL-U files, or texts with word/tag, a sentence a line",
+      defaultText: "the tokens of what `deno types` prints",
+    },
     seq: {
-      help: "Words that the model sees at a time; longer sentences are cut",
+      help: "Words that the model sees at a time (tokens, with --from); " +
+        "longer sentences are cut",
     },
     batch: { help: "Sentences in a batch; those of like length share one" },
   },
+  valuesFrom: async (asked) =>
+    asked.from === undefined
+      ? {}
+      : { lr: fineTuningRate, ...await pretrainedValues(asked) },
   prepare: async (values, begun) => {
-    const recent: TaggedSentence[] = [];
-    const data = await openTagged(values, begun?.classes, recent);
+    if (values.from !== undefined) {
+      return await prepareFineTunedTagger(values, begun);
+    }
+    const description = begun as TaggerDescription | undefined;
+    const data = await openTagged(
+      values,
+      encodingOf(description?.model.features ?? tableRows, values.seq),
+      description?.classes,
+    );
     const { corpus, examples, train, validation } = data;
-    const configuration = configurationOf(values, examples.classes.length);
+    const configuration = configurationOf(values, train);
     const task = taggerTask({
       configuration,
       examples: train,
@@ -102,19 +135,19 @@ export const taggerKind: TaskKind = {
       title: `A tagger of ${
         countWords(before + layers + after, "layer")
       } on ${corpus.name}`,
-      showSamples: (parameters, output, signal) =>
-        showTags(
-          {
-            configuration,
-            parameters: parameters as Tree as TaggerParameters,
-            description: task.description as unknown as TrainedTagger[
-              "description"
-            ],
-          },
-          recent,
+      showSamples: (parameters, output, signal) => {
+        const trained = {
+          configuration,
+          parameters: parameters as Tree as TaggerParameters,
+          description: task.description as unknown as TaggerDescription,
+        };
+        return showTags(
+          data.samples,
+          async (words) => (await tagSentences(trained, [words]))[0].tags,
           output,
           signal,
-        ),
+        );
+      },
       commands: (folder) => [[
         `deno task evaluate --from ${folder}`,
         "Measure it class by class",
@@ -123,95 +156,39 @@ export const taggerKind: TaskKind = {
     } satisfies PreparedTask;
   },
   evaluate: async (checkpoint, values, how) => {
+    if (isFineTunedTagger(checkpoint)) {
+      return await evaluateFineTunedTagger(checkpoint, values, how);
+    }
     const trained = taggerFromCheckpoint(checkpoint);
-    const { context } = trained.configuration;
-    const { classes } = trained.description;
+    const { features, context } = trained.configuration;
     const { validation } = await openTagged(
-      { ...values, seq: context },
-      classes,
+      values,
+      encodingOf(features, context),
+      trained.description.classes,
     );
     return await evaluateTagger(trained, validation, how);
   },
 };
 
-/** Sentences that are read and split. */
-interface TaggedData {
-  readonly corpus: Corpus;
-  readonly examples: TaggedExamples;
-  readonly train: TaggedExamples;
-  readonly validation: TaggedExamples;
-}
-
-/**
- * Reads and splits the sentences.
- *
- * @param classes Those of a model that is there already.
- * @param recent Takes the last sentences that are measured on.
- */
-async function openTagged(
-  values: TrainValues,
-  classes: unknown,
-  recent?: TaggedSentence[],
-): Promise<TaggedData> {
-  const { data, validationData, column, seq, validation: share } = values;
-  const read = async (
-    paths: readonly string[],
-    classes?: readonly string[],
-  ): Promise<{ corpus: Corpus; examples: TaggedExamples }> => {
-    const corpus = await openText(paths);
-    const sentences = paths.length === 0
-      ? readTypescriptTokens(corpus)
-      : readTaggedCorpus(corpus, column);
-    const watched = recent ? keepLast(sentences, recent) : sentences;
-    const options = { rows: tableRows, context: seq, classes };
-    const examples = await encodeTagged(corpus.name, watched, options);
-    return { corpus, examples };
-  };
-  const { corpus, examples } = await read(
-    data,
-    Array.isArray(classes) ? classes : undefined,
-  );
-  if (validationData.length > 0) {
-    const other = await read(validationData, examples.classes);
-    return { corpus, examples, train: examples, validation: other.examples };
-  }
-  const end = examples.count - Math.floor(examples.count * share);
-  if (end === examples.count) {
-    throw new UsageError(
-      `--validation ${share} of ${countWords(examples.count, "sentence")} ` +
-        `leaves none to measure on; raise it, or give --validation-data`,
-    );
-  }
+function encodingOf(rows: number, context: number): Encoding<TaggedExamples> {
   return {
-    corpus,
-    examples,
-    train: sliceTagged(examples, 0, end),
-    validation: sliceTagged(examples, end, examples.count),
+    encode: (name, sentences, classes) =>
+      encodeTagged(name, sentences, { rows, context, classes }),
+    countOf: ({ count }) => count,
+    slice: sliceTagged,
   };
-}
-
-/** The same sentences; the last of them stay in `kept`. */
-async function* keepLast(
-  sentences: AsyncIterable<TaggedSentence>,
-  kept: TaggedSentence[],
-): AsyncGenerator<TaggedSentence, void, void> {
-  for await (const sentence of sentences) {
-    kept.push(sentence);
-    if (kept.length > sampleCount) kept.shift();
-    yield sentence;
-  }
 }
 
 function configurationOf(
   values: TrainValues,
-  classes: number,
+  { rows, classes }: TaggedExamples,
 ): TaggerConfiguration {
   try {
     return taggerConfiguration({
-      features: tableRows,
+      features: rows,
       featuresPerWord,
       context: values.seq,
-      classes,
+      classes: classes.length,
       width: values.dim,
       heads: values.heads,
       hidden: values.hidden,
@@ -225,22 +202,4 @@ function configurationOf(
     if (error instanceof RangeError) throw new UsageError(error.message);
     throw error;
   }
-}
-
-async function showTags(
-  trained: TrainedTagger,
-  sentences: readonly TaggedSentence[],
-  output: Output,
-  signal: AbortSignal,
-): Promise<Sample[]> {
-  const samples: Sample[] = [];
-  output.write(`\n${bold(output, "How the model tags:")}\n`);
-  for (const { words } of sentences) {
-    if (signal.aborted) break;
-    const [{ tags }] = await tagSentences(trained, [words]);
-    const text = words.map((word, i) => `${word}/${tags[i]}`).join(" ");
-    output.write(`${printable(text)}\n`);
-    samples.push({ prompt: words.join(" "), text });
-  }
-  return samples;
 }

@@ -63,10 +63,8 @@ export const translationKind: TaskKind = {
     layers: 6,
     dim: 64,
     seq: 64,
-    endTime: 12,
     batch: 64,
-    steps: 1500,
-    lr: 1e-3,
+    lr: 2e-3,
     evaluationBatches: 16,
     coarsening: [3],
     forwardIterations: 2,
@@ -83,14 +81,18 @@ export const translationKind: TaskKind = {
       help: "Layers of the decoder; the solver takes both together",
       defaultText: "as many as --layers",
     },
+    endTime: {
+      help: "T: a layer adds T / (all layers) times what it does by itself; " +
+        "as many as both sections' layers makes an ordinary transformer",
+    },
     seq: { help: "Most tokens of a sentence; longer ones are left out" },
     batch: { help: "Sentences in a batch; those of like length share one" },
   },
   solvedLayers: ({ layers, decoderLayers = layers }) => layers + decoderLayers,
   prepare: async (values, begun) => {
-    const { name, training, validation } = await openPairs(values);
+    const { name, pairs, training, validation } = await openPairs(values);
     const tokenizer = begun === undefined
-      ? await makeTokenizer(values, () => linesOf(training), true)
+      ? await makeTokenizer(values, () => linesOf(pairs), true)
       : tokenizerFromJson(begun.tokenizer);
     const examples = await encode(values, name, training, tokenizer);
     const configuration = configurationOf(values, examples);

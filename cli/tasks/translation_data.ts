@@ -20,6 +20,8 @@ import { countWords } from "./task_kind.ts";
 export interface PairSplit {
   /** Names them. */
   readonly name: string;
+  /** What a tokenizer is learned from: all that `--data` holds. */
+  readonly pairs: readonly SentencePair[];
   /** To train on. */
   readonly training: readonly SentencePair[];
   /** To measure on. */
@@ -55,10 +57,17 @@ export async function openPairs(values: Values): Promise<PairSplit> {
       );
     }
     const { training, unseen } = numberWordPairs(numberCounts);
-    return { name: "number words", training, validation: other ?? unseen };
+    return {
+      name: "number words",
+      pairs: training,
+      training,
+      validation: other ?? unseen,
+    };
   }
   const { name, pairs } = await readPairs({ data, target, language });
-  if (other !== undefined) return { name, training: pairs, validation: other };
+  if (other !== undefined) {
+    return { name, pairs, training: pairs, validation: other };
+  }
   const end = pairs.length - Math.floor(pairs.length * share);
   if (end === pairs.length) {
     throw new UsageError(
@@ -66,7 +75,12 @@ export async function openPairs(values: Values): Promise<PairSplit> {
         `none to measure on; raise it, or give --validation-data`,
     );
   }
-  return { name, training: pairs.slice(0, end), validation: pairs.slice(end) };
+  return {
+    name,
+    pairs,
+    training: pairs.slice(0, end),
+    validation: pairs.slice(end),
+  };
 }
 
 async function openPairsToMeasure(
@@ -96,6 +110,12 @@ async function readPairs(
           `--data and no --target with them`,
       );
     }
+    if (path === "") {
+      throw new UsageError(
+        `--data ${first} names no folder; expected one such as ` +
+          `${catalogues}/usr/share/locale`,
+      );
+    }
     if (language === undefined && !path.endsWith(".mo")) {
       throw new UsageError(
         `--data ${first} needs --language, such as de: the folder has one ` +
@@ -105,11 +125,24 @@ async function readPairs(
     const pairs = await readGettextCatalogues(path, language ?? "");
     return { name: [first, language].filter(Boolean).join(" "), pairs };
   }
+  const catalogue = data.find((path) =>
+    path.startsWith(catalogues) || path.endsWith(".mo")
+  );
+  if (catalogue !== undefined) {
+    const path = catalogue.replace(catalogues, "");
+    throw new UsageError(
+      `--data ${catalogue}: a catalogue stands alone: --data ${catalogues}${path}`,
+    );
+  }
   const source = await openCorpus(data);
   const pairs = await Array.fromAsync(
     target.length === 0
       ? readPairTable(source)
       : readParallelText(source, await openCorpus(target)),
   );
-  return { name: source.name, pairs };
+  if (pairs.length > 0) return { name: source.name, pairs };
+  throw new UsageError(
+    `${source.name}: there is no pair of sentences in it; expected ` +
+      `translations of them, none of them empty`,
+  );
 }

@@ -48,6 +48,7 @@ export const vitKind: TaskKind = {
     layers: 16,
     dim: 64,
     batch: 32,
+    steps: 2000,
     lr: 1e-3,
     shift: 2,
     levels: [1, 2],
@@ -147,7 +148,19 @@ function configurationOf(
   values: TrainValues,
   { name, width, height, channels, classes }: ImageSet,
 ): VitConfiguration {
-  const { patch } = values;
+  const { patch, shift } = values;
+  if (classes.length < 2) {
+    throw new UsageError(
+      `${name}: all images are of the class ${JSON.stringify(classes[0])}; ` +
+        `there must be two classes at least`,
+    );
+  }
+  if (shift >= width) {
+    throw new UsageError(
+      `--shift ${shift} moves images of ${width} × ${height} pixels out of ` +
+        `sight; take less than ${width}`,
+    );
+  }
   if (width !== height) {
     throw new UsageError(
       `${name} has images of ${width} × ${height}; a ViT takes squares: crop ` +

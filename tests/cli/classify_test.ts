@@ -74,7 +74,7 @@ Deno.test("a BERT is trained, fine-tuned from its weights, and evaluated", () =>
     await refuses("--from FOLDER/nowhere", "there is no such run");
     await refuses("--from FOLDER/nowhere/config.json", "there is no such run");
     await refuses("--kind number", `:2: the label "bark" isn't a number`);
-    await refuses("--label-column 3", "animals.tsv:1: no columns for text");
+    await refuses("--label-column 3", "animals.tsv:1: no column 3");
     await refuses("--tokenizer FOLDER/text.txt", "text.txt:2: token");
     await refuses("--validation 0.001", "of 40 texts leaves none");
     await refuses(

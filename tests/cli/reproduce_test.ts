@@ -79,6 +79,32 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "slow: reproduce fine-tunes BERT from its runs and from nothing",
+  ignore: !Deno.env.has("LAYERBRAID_SLOW"),
+  fn: () =>
+    inFolder(async (folder) => {
+      const { data: _, ...small } = tiny;
+      const bert = { ...small, vocabulary: 300 };
+      const path = `${folder}/tiny.json`;
+      const classify = { steps: 8, warmup: 2, batch: 4 };
+      await Deno.writeTextFile(path, JSON.stringify({ bert, classify }));
+      const { code, stdout, stderr } = await run(
+        folder,
+        "reproduce",
+        "bert --config tiny.json --threads 1 --out all --json".split(" "),
+      );
+      assertEquals(code, 0, stderr);
+      const summary = JSON.parse(stdout) as ReproductionSummary;
+      assertEquals(summary.done, true);
+      const found = Object.values(summary.fineTuning);
+      assertEquals(found.length, 3);
+      for (const measured of found) assert(measured!.metrics.accuracy > 0);
+      // Other weights to begin with, other models
+      assertEquals(new Set(found.map((measured) => measured!.loss)).size, 3);
+    }),
+});
+
 Deno.test("reproduce refuses what is wrong in one line that says where", () =>
   inFolder(async (folder) => {
     const write = (name: string, content: unknown): Promise<void> =>
@@ -87,6 +113,8 @@ Deno.test("reproduce refuses what is wrong in one line that says where", () =>
     await write("task", { taggr: {} });
     await write("own", { vit: { solver: "serial" } });
     await write("together", { gpt: { dim: 10 } });
+    await write("bert", { classify: { dim: 16 } });
+    await write("missing", { vit: { data: ["nowhere"] } });
     const cases: [string, string][] = [
       ["tager", "tager: expected gpt, bert, tagger"],
       ["--config none.json", "--config none.json: there is no such file"],
@@ -94,6 +122,8 @@ Deno.test("reproduce refuses what is wrong in one line that says where", () =>
       ["--config task.json", 'task.json: there is no task "taggr"; did you'],
       ["--config own.json", 'own.json: vit: "solver" can\'t be set'],
       ["gpt --config together.json", "together.json: gpt: --dim 10 isn't a"],
+      ["--config bert.json", 'bert.json: classify: "dim" is that of bert'],
+      ["vit --config missing.json", "nowhere: no such file or folder"],
       ["--resume", "there is no reproduction in runs/"],
       ["--resume nowhere", "--resume nowhere: there is no such reproduction"],
       ["--resume x --quick", "--quick contradicts --resume"],
@@ -108,6 +138,8 @@ Deno.test("reproduce refuses what is wrong in one line that says where", () =>
       assertStringIncludes(stderr, message);
       assertEquals(stderr.trim().split("\n").length, 1, stderr);
     }
+    const files = await Array.fromAsync(Deno.readDir(folder));
+    assert(files.every(({ isFile }) => isFile), "nothing is written");
   }));
 
 Deno.test("an outlook learns from what is done", () => {

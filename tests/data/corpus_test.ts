@@ -211,7 +211,7 @@ Deno.test("the temporary file with tokens is removed", async () => {
   assertEquals(files(), 0);
   const strict = await trainCharacterTokenizer("text");
   const encode = () => tokenizeCorpus(corpus, strict, options);
-  await assertRejects(encode, RangeError);
+  await assertRejects(encode, CorpusError, "text: character tokenizer");
   assertEquals(files(), 0);
   await Deno.remove(directory);
 });

@@ -11,6 +11,7 @@ import {
   trainUnigram,
   trainWordPiece,
 } from "../../data/mod.ts";
+import { characterTable } from "./character_table.ts";
 import { oddTexts, prose } from "./chunks.ts";
 
 type Json = Record<string, unknown>;
@@ -171,6 +172,34 @@ Deno.test("tokenizer.json: Unigram on words without the space between", () => {
   assertEquals(decoded, "the truth");
 });
 
+Deno.test("tokenizer.json: a table of characters, SentencePiece's own", () => {
+  const table = characterTable({
+    "\t": " ",
+    "\u0001": "",
+    "ﬁ": "fi",
+    "1": "one",
+    "12": "never, since 1 comes first",
+    "e\u0301": "E",
+    "a": "b",
+  });
+  const normalizer = { type: "Precompiled", precompiled_charsmap: table };
+  const read = parse({ ...unigramFile(), normalizer });
+  const normalized = (text: string) => read.decode(read.encode(text));
+  assertEquals(normalized("ﬁ\u0001n\tx 12"), "fin x one2");
+  assertEquals(normalized("e\u0301 e a"), "E e b");
+  // A cluster becomes what it begins with; a long one is taken apart.
+  assertEquals(normalized("a\u0301"), "b");
+  assertEquals(normalized("a\u0301\u0302\u0303"), "b\u0301\u0302\u0303");
+  for (const broken of ["!", "", "AAAA", btoa("\xff\0\0\0\0")]) {
+    const wrong = { ...normalizer, precompiled_charsmap: broken };
+    assertThrows(
+      () => parse({ ...unigramFile(), normalizer: wrong }),
+      CorpusError,
+      "precompiled_charsmap",
+    );
+  }
+});
+
 Deno.test("tokenizer.json: added tokens beyond the vocabulary", () => {
   const size = wordPiece.vocabularySize;
   const file = wordPieceFile();
@@ -231,8 +260,8 @@ Deno.test("tokenizer.json: what isn't supported is named by its field", () => {
     [
       unigramFile(),
       "normalizer.normalizers",
-      [{ type: "Precompiled" }],
-      `normalizer.normalizers[0].type: "Precompiled"`,
+      [{ type: "BertNormalizer" }],
+      `normalizer.normalizers[0].type: "BertNormalizer"`,
     ],
     [
       unigramFile(),

@@ -135,9 +135,16 @@ Deno.test("mistakes in labelled texts are named with file and line", async () =>
       textColumn: 1,
       labelColumn: 3,
     }],
-    ["x.tsv", "text\tlabel\na\t1\n", "x.tsv:1: no columns", {
+    ["x.tsv", "text\tlabel\na\t1\n", 'x.tsv:1: no column "other" among', {
       pairColumn: "other",
     }],
+    ["x.tsv", "text\tlabel\na\t1\n", "x.tsv:1: no column 0 among", {
+      labelColumn: 0,
+    }],
+    ["x.tsv", "text\tlabel\na\t1\n", "x.tsv:1: one column can't be two", {
+      textColumn: 2,
+    }],
+    ["x", '[{"text":"a","label":"b"}]', "x:1: [{"],
   ];
   for (const [name, text, message, options] of cases) {
     await assertRejects(

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import {
   byteTokenizer,
+  characterTokenizer,
   CorpusError,
   encodePairs,
   pairBatch,
@@ -72,7 +73,7 @@ Deno.test("pairs become padded batches; what is too long is left out", async () 
   assertEquals(pairBatch(last, [0]), pairBatch(examples, [2]));
 });
 
-Deno.test("without a pair there are no examples", async () => {
+Deno.test("what can't be encoded is told", async () => {
   const options = { tokenizer: byteTokenizer, context: 2 };
   await assertRejects(
     () => encodePairs("nothing.tsv", [], options),
@@ -83,5 +84,11 @@ Deno.test("without a pair there are no examples", async () => {
     () => encodePairs("long.tsv", pairs, options),
     CorpusError,
     "long.tsv: all 4 pairs have more than 2 tokens",
+  );
+  const tokenizer = characterTokenizer({ characters: "abcde", unknown: false });
+  await assertRejects(
+    () => encodePairs("letters.tsv", pairs.slice(2), { tokenizer, context: 9 }),
+    CorpusError,
+    "letters.tsv: pair 1: character tokenizer: ",
   );
 });

@@ -221,6 +221,17 @@ Deno.test("training: size, special tokens, characters, the same each time", asyn
   );
 });
 
+Deno.test("a word without end is learned from, and encoded", async () => {
+  const text = `the ${"x".repeat(200_000)} end`;
+  const tokenizer = await trainUnigram(text, { vocabularySize: 290 });
+  const start = performance.now();
+  const ids = tokenizer.encode(text);
+  // 0.1 s where measured; quadratic time would be minutes.
+  assert(performance.now() - start < 5_000);
+  assert(ids.length < 20_000);
+  assertEquals(tokenizer.decode(ids), text);
+});
+
 Deno.test("probabilities of trained pieces add up to about 1", async () => {
   const tokenizer = await trainUnigram(prose.repeat(20), {
     vocabularySize: 310,

@@ -272,34 +272,32 @@ Deno.test("sections: inexact solves by multigrid, stacked and not", async () => 
 
 Deno.test("sections: enough iterations make the serial gradient, at any lengths", async () => {
   const cpu = await t.device("reference", { dtype: "f64" });
-  for (const [encoders, decoders] of [[6, 6], [5, 3], [1, 7], [7, 1]]) {
+  for (const [encoders, decoders] of [[6, 6], [5, 3], [1, 7]]) {
     const problem = problemOf(encoders, decoders);
     const exact = await solved(problem, {});
     for (const execution of executions) {
       for (const [levels, coarsening] of [[2, 3], [2, 4], [3, 2]]) {
-        for (const remat of [false, true]) {
-          const options: MultigridOptions<never> = {
-            ...multigrid(7, "zero", coarsening),
-            levels,
-          };
-          const { end, start, gradient } = await solved(problem, {
-            execution,
-            remat,
-            forward: options,
-            backward: options,
-          });
-          const off = deviation(
-            [...end, ...start, ...gradient],
-            [...exact.end, ...exact.start, ...exact.gradient],
-            1e-12,
-            1e-12,
-          );
-          assert(
-            off <= 1,
-            `${encoders} + ${decoders}, ${execution}, ${levels} levels, ` +
-              `coarsening ${coarsening}: off by ${off} tolerances`,
-          );
-        }
+        const options: MultigridOptions<never> = {
+          ...multigrid(6, "zero", coarsening),
+          levels,
+        };
+        const { end, start, gradient } = await solved(problem, {
+          execution,
+          remat: levels === 3,
+          forward: options,
+          backward: options,
+        });
+        const off = deviation(
+          [...end, ...start, ...gradient],
+          [...exact.end, ...exact.start, ...exact.gradient],
+          1e-12,
+          1e-12,
+        );
+        assert(
+          off <= 1,
+          `${encoders} + ${decoders}, ${execution}, ${levels} levels, ` +
+            `coarsening ${coarsening}: off by ${off} tolerances`,
+        );
       }
     }
   }

@@ -16,7 +16,7 @@ import {
   loadModelCheckpoint,
   train,
 } from "../../train/mod.ts";
-import { bertBatch } from "../../train/bert_task.ts";
+import { bertBatch } from "../../train/bert_rows.ts";
 import { testLeakFree } from "../leak_free.ts";
 
 // Whoever has seen one word of a window knows those that are hidden.

@@ -152,12 +152,12 @@ testInFolder(
     assert(right.length >= 3);
     assert(found.every(({ probability = 0 }) => probability >= 0.5));
 
-    const foreign = [{ text: "a", pair: "b", label: "perhaps" }];
+    const foreign = [...pairsOf(1), { text: "a", pair: "b", label: "perhaps" }];
     const other = await evaluateClassification(
       trained,
       await encodeLabelled("f", foreign, layout, examples.classes),
     );
-    assertEquals(other.metrics.accuracy, 0);
+    assert(other.metrics.accuracy <= 0.5);
     assertEquals(other.confusion?.classes.at(-1), "(another)");
     dispose(trained.parameters);
   },
@@ -434,8 +434,8 @@ testInFolder(
       await Deno.writeFile(`${folder}/${name}`, kept);
     };
     const { hidden_size: _, ...narrow } = config;
-    await refuses("config.json", "{", "config.json: not JSON");
-    await refuses("config.json", narrow, "hidden_size: expected a number");
+    await refuses("config.json", "{", "config.json:1: not JSON");
+    await refuses("config.json", narrow, "hidden_size: nothing");
     await refuses("config.json", { ...config, model_type: "gpt2" }, `"gpt2"`);
     await refuses(
       "config.json",
