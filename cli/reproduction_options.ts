@@ -100,7 +100,7 @@ const quick: Readonly<Record<ReproducedTaskName, Partial<TrainValues>>> = {
     seq: 64,
     batch: 8,
     vocabulary: 1024,
-    steps: 600,
+    steps: 1000,
   },
   tagger: {
     ...often,

@@ -139,9 +139,7 @@ export async function trainAndTell(
       progress.update(event);
     }
   } catch (error) {
-    throw error instanceof DeviceError
-      ? await withWayOn(error, session)
-      : error;
+    throw await withWayOn(error, session);
   } finally {
     progress.end();
     isTraining = false;
@@ -188,22 +186,26 @@ export async function trainAndTell(
   };
 }
 
-/** A device's fault, and how the run goes on after it. */
+/** A device's or the system's fault, and how the run goes on after it. */
 async function withWayOn(
-  error: DeviceError,
+  error: unknown,
   { folder, device: { name }, values: { precision } }: Session,
-): Promise<DeviceError> {
-  const { kind, message, operation } = error;
+): Promise<unknown> {
+  const isDevices = error instanceof DeviceError;
+  const isSystems = error instanceof Error && /\(os error/.test(error.message);
+  if (!isDevices && !isSystems) return error;
   const saved = (await listCheckpoints(folder)).at(-1);
-  const other = [
+  const other = !isDevices ? "" : [
     name === "wasm" ? "" : " --device wasm",
     precision === "f32" ? "" : " --precision f32",
   ].join("");
   const wayOn = saved === undefined
     ? `nothing was saved yet; begin again${other && `, with${other}`}`
     : `step ${saved.step} is saved, and ${resumeCall(folder)}${other} goes on`;
-  const words = `${message.replace(/[.;\s]+$/, "")}: ${wayOn}`;
-  return new DeviceError(kind, words, operation, { cause: error });
+  const words = `${error.message.replace(/[.;\s]+$/, "")}: ${wayOn}`;
+  return isDevices
+    ? new DeviceError(error.kind, words, error.operation, { cause: error })
+    : new Error(`${folder}: ${words}`, { cause: error });
 }
 
 /** Too large for some models, which find out in their first steps. */

@@ -31,7 +31,10 @@ function parseFields(line: Line): Readonly<Record<string, unknown>> {
       / in JSON at position.*column (\d+)\)$/,
       " at column $1",
     );
-    throw lineError(line, `not JSON: ${reason}`);
+    throw lineError(
+      line,
+      `not JSON: ${reason}; expected an object on each line`,
+    );
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;

@@ -167,14 +167,14 @@ function requireEncoder(
   { open, block, close }: EncoderParameters,
 ): void {
   const { vocabulary, context, segments, width, norm } = configuration;
-  const require = (name: string, x: Tensor, shape: Shape): void =>
+  const check = (name: string, x: Tensor, shape: Shape): void =>
     requireShape("classifier", `the encoder's ${name}`, x, shape);
-  require("open.tokens", open.tokens, [vocabulary, width]);
-  require("open.positions", open.positions, [context, width]);
-  require("open.segments", open.segments, [segments, width]);
+  check("open.tokens", open.tokens, [vocabulary, width]);
+  check("open.positions", open.positions, [context, width]);
+  check("open.segments", open.segments, [segments, width]);
   for (const [part, shapes] of Object.entries(layerShapes(configuration))) {
     const { weight } = block[part];
-    require(`block.${part}.weight`, weight, [
+    check(`block.${part}.weight`, weight, [
       weight.shape[0],
       ...shapes.weight,
     ]);

@@ -128,8 +128,6 @@ export function cachedDecoder(
       }))
     ),
   };
-  const pairs = (list: readonly MemoryKeys[]): Tensor[] =>
-    list.flatMap(({ keys, values }) => [keys, values]);
   return {
     next: (prefixes) =>
       scope(() => {
@@ -147,37 +145,38 @@ export function cachedDecoder(
         return decoderLogits(configuration, parameters, select(states, 1, 0));
       }),
     select: (rows, sentences) => {
-      const chosen = (x: Tensor, places: readonly number[]): Tensor => {
-        if (isAll(places, x.shape[0])) return x;
-        const taken = withoutScope(() =>
-          scope(() => take(x, tensor([...places], { dtype: "i32" })))
-        );
-        x.dispose();
-        return taken;
-      };
-      const both = (
-        { keys, values }: MemoryKeys,
-        places: readonly number[],
-      ): MemoryKeys => ({
-        keys: chosen(keys, places),
-        values: chosen(values, places),
-      });
-      cache = {
-        length: cache.length,
-        layers: cache.layers.map((layer) => both(layer, rows)),
-      };
-      memory = memory.map((layer) => both(layer, sentences));
+      cache = { ...cache, layers: chosenKeys(cache.layers, rows) };
+      memory = chosenKeys(memory, sentences);
       keep = keep && chosen(keep, sentences);
     },
     [Symbol.dispose]: () => {
-      dispose([...pairs(cache.layers), ...pairs(memory)]);
+      for (const { keys, values } of [...cache.layers, ...memory]) {
+        dispose([keys, values]);
+      }
       keep?.dispose();
     },
   };
 }
 
-function isAll(places: readonly number[], count: number): boolean {
-  return places.length === count && places.every((place, i) => place === i);
+/** Keys and values of some rows, in place of those of all. */
+function chosenKeys(
+  layers: readonly MemoryKeys[],
+  rows: readonly number[],
+): MemoryKeys[] {
+  return layers.map(({ keys, values }) => ({
+    keys: chosen(keys, rows),
+    values: chosen(values, rows),
+  }));
+}
+
+/** Some rows of a tensor, which is freed if they aren't all in order. */
+function chosen(x: Tensor, rows: readonly number[]): Tensor {
+  if (rows.length === x.shape[0] && rows.every((row, i) => row === i)) return x;
+  const taken = withoutScope(() =>
+    scope(() => take(x, tensor([...rows], { dtype: "i32" })))
+  );
+  x.dispose();
+  return taken;
 }
 
 /** The encoder's states, as each decoder layer attends them. */

@@ -96,7 +96,10 @@ async function namesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-/** Writes a checkpoint into the folder of a run; returns its own folder. */
+/**
+ * Writes a checkpoint into the folder of a run; returns its own folder. Where
+ * that fails nothing of it stays, and other checkpoints are as they were.
+ */
 export async function saveCheckpoint(
   run: string,
   contents: CheckpointContents,
@@ -106,7 +109,25 @@ export async function saveCheckpoint(
   const path = `${folder}/${name}`;
   const temporary = `${folder}/.${name}.partial`;
   await removeIfPresent(temporary);
-  await Deno.mkdir(temporary, { recursive: true });
+  try {
+    await writeCheckpoint(temporary, contents);
+  } catch (error) {
+    // A full disk, most likely: the run may need the room.
+    await removeIfPresent(temporary);
+    throw error;
+  }
+  // What has this name already is damaged, or the run would have gone on there.
+  await removeIfPresent(path);
+  await Deno.rename(temporary, path);
+  await syncFolder(folder);
+  return path;
+}
+
+async function writeCheckpoint(
+  folder: string,
+  contents: CheckpointContents,
+): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
   const contentsOf: Record<string, Uint8Array<ArrayBuffer>> = {
     [parameterFile]: writeSafetensors(contents.parameters),
     [optimizerFile]: writeSafetensors(contents.optimizer),
@@ -117,7 +138,7 @@ export async function saveCheckpoint(
   const files: Record<string, Manifest["files"][string]> = {};
   for (const [file, bytes] of Object.entries(contentsOf)) {
     files[file] = { bytes: bytes.length, sha256: await sha256(bytes) };
-    await writeDurably(`${temporary}/${file}`, bytes);
+    await writeDurably(`${folder}/${file}`, bytes);
   }
   const manifest: Manifest = {
     format: manifestFormat,
@@ -127,15 +148,10 @@ export async function saveCheckpoint(
   };
   const text = JSON.stringify(manifest, undefined, 2) + "\n";
   await writeDurably(
-    `${temporary}/${manifestFile}`,
+    `${folder}/${manifestFile}`,
     new TextEncoder().encode(text),
   );
-  await syncFolder(temporary);
-  // What has this name already is damaged, or the run would have gone on there.
-  await removeIfPresent(path);
-  await Deno.rename(temporary, path);
   await syncFolder(folder);
-  return path;
 }
 
 /** Removes what killed writes left behind. */

@@ -135,6 +135,7 @@ th[scope=rowgroup] { padding-top: 1.4rem; color: var(--quiet);
 td.number { text-align: right; padding-right: 0; white-space: nowrap; }
 .narrow { max-width: 26rem; }
 .compared td { white-space: nowrap; }
+.scroll + p { margin-top: .75rem; }
 .compared small { color: var(--quiet); font-size: .85rem; }
 .compared p { margin: 0; min-width: 14rem; white-space: normal;
   color: var(--quiet); font-size: .85rem; line-height: 1.35; }

@@ -57,7 +57,9 @@ function comparedCell(
 export function overviewTable(tasks: readonly ReproducedTask[]): string {
   const rows = tasks.flatMap(({ name, measured, runs }) => {
     const metrics = metricNames(comparedNames.map((run) => measured[run]));
-    if (metrics.length === 0) return [[escapeHtml(name), "–", "–", "–", "–"]];
+    if (metrics.length === 0) {
+      return [[escapeHtml(name), ...new Array<string>(5).fill("–")]];
+    }
     return metrics.map((metric, i) => [
       i === 0 ? escapeHtml(name) : "",
       escapeHtml(metricTitle(metric)),
@@ -119,7 +121,10 @@ const lengthHeads = ["Steps", "Time of steps"] as const;
 
 function lengthCells(run: History): string[] {
   const { steps, trainingSeconds } = summarize(run);
-  return [count(steps), formatDuration(trainingSeconds)];
+  return steps === 0 ? ["–", "–"] : [
+    count(steps),
+    formatDuration(trainingSeconds),
+  ];
 }
 
 /** How a run was solved at its end. */

@@ -76,8 +76,9 @@ export async function tagSentences(
   const { classes } = description;
   const tagged: TaggedSentence[] = [];
   for (const words of sentences) {
-    const untagged = { words, tags: words.map(() => "") };
-    const examples = await encodeTagged("tagSentences", [untagged], {
+    // Any of the classes will do: what the tags are isn't looked at.
+    const sentence = { words, tags: words.map(() => classes[0]) };
+    const examples = await encodeTagged("tagSentences", [sentence], {
       rows: features,
       context,
       classes,

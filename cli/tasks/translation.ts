@@ -76,6 +76,10 @@ export const translationKind: TaskKind = {
         "or gettext:FOLDER with the catalogues of --language",
       defaultText: "numbers in words",
     },
+    vocabulary: {
+      help: "Tokens that bpe, word-piece or unigram learn: numbers have few, " +
+        "other texts want thousands",
+    },
     layers: { help: "Layers of the encoder" },
     decoderLayers: {
       help: "Layers of the decoder; the solver takes both together",

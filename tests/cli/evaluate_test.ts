@@ -31,15 +31,17 @@ Deno.test({
       assertStringIncludes(stderr, "perplexity");
       assertMatch(record.checkpoint, /^checkpoints\/step-0*4$/);
 
+      // Other data does without what the run was trained on.
+      await Deno.rename(`${folder}/small.txt`, `${folder}/other.txt`);
       const again = await run(folder, "evaluate", [
-        ..."--from run --threads 1 --data small.txt".split(" "),
+        ..."--from run --threads 1 --data other.txt".split(" "),
       ]);
       assertEquals(again.code, 0, again.stderr);
       const kept = (await Deno.readTextFile(`${folder}/run/evaluations.jsonl`))
         .trim().split("\n").map((line) => JSON.parse(line));
       assertEquals(kept.length, 2);
       assertEquals(kept[0].metrics, metrics);
-      assertEquals(kept[1].data, "small.txt");
+      assertEquals(kept[1].data, "other.txt");
       assert(kept[1].examples > kept[0].examples);
 
       const wrong = await run(folder, "evaluate", [

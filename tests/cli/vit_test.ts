@@ -25,7 +25,7 @@ async function writeDigits(folder: string, count: number): Promise<void> {
 }
 
 const tiny = [
-  ..."--task vit --layers 4 --before 0 --after 0 --dim 16 --heads 2".split(" "),
+  ..."--task vit --layers 8 --before 0 --after 0 --dim 16 --heads 2".split(" "),
   ..."--patch 14 --batch 8 --threads 1 --validation 0.2".split(" "),
 ];
 

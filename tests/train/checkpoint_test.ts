@@ -18,6 +18,7 @@ import {
   version,
 } from "../../train/mod.ts";
 import type { GptParameters } from "../../models/mod.ts";
+import { saveCheckpoint } from "../../train/checkpoint.ts";
 import { tinyGpt, tinyOptions } from "./tiny_gpt.ts";
 
 await device("reference");
@@ -66,6 +67,27 @@ Deno.test("checkpoint: holds parameters, task, options, progress", async () => {
   for (const [name, x] of namedLeaves(made.run.parameters)) {
     assertEquals(parameters[name].values, await x.data(), name);
   }
+});
+
+Deno.test("checkpoint: one that can't be written leaves nothing", async () => {
+  await using made = await trained();
+  const names = () =>
+    [...Deno.readDirSync(`${made.folder}/checkpoints`)]
+      .map(({ name }) => name).sort();
+  const before = names();
+  const { manifest, parameters, optimizer } = await loadCheckpoint(made.folder);
+  const progress = { ...manifest.progress, step: 8 };
+  const unwritable = { ...manifest, progress, settings: { size: 1n as never } };
+  await assertRejects(
+    () =>
+      saveCheckpoint(made.folder, {
+        manifest: unwritable,
+        parameters,
+        optimizer,
+      }),
+    TypeError,
+  );
+  assertEquals(names(), before);
 });
 
 Deno.test("checkpoint: gives the GPT and its tokenizer back", async () => {
