@@ -55,15 +55,18 @@ function solvedLayers(values: TrainValues): number {
   return taskKind(values.task).solvedLayers?.(values) ?? values.layers;
 }
 
+/** Whether the layers are too few for a second level. */
+export function isShallow(values: TrainValues): boolean {
+  return solvedLayers(values) < 2 * values.coarsening[0];
+}
+
 /** Levels forward and backward. Where nobody says, two if that is possible. */
 function levelsOf(
   values: TrainValues,
 ): readonly [forward: number, backward: number] {
-  const { solver, levels, coarsening } = values;
+  const { solver, levels } = values;
   if (solver === "serial") return [1, 1];
-  const fewest = 2 * coarsening[0];
-  const [forward, backward = forward] = levels ??
-    [solvedLayers(values) < fewest ? 1 : 2];
+  const [forward, backward = forward] = levels ?? [isShallow(values) ? 1 : 2];
   return [forward, backward];
 }
 

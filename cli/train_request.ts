@@ -21,7 +21,7 @@ import {
 } from "./parse.ts";
 import { isMissing } from "./path.ts";
 import { findRun, requireNoRun } from "./run_folder.ts";
-import { checkSolver } from "./solver_values.ts";
+import { checkSolver, isShallow } from "./solver_values.ts";
 import { checkTaskOptions, taskKind } from "./tasks/mod.ts";
 import { trainCommand, type TrainValues } from "./train_command.ts";
 
@@ -103,7 +103,12 @@ export function completeValues(
   ...given: readonly Partial<TrainValues>[]
 ): TrainValues {
   const { task } = completeOptions(trainCommand, ...given);
-  return completeOptions(trainCommand, taskKind(task).defaults, ...given);
+  const { defaults } = taskKind(task);
+  const values = completeOptions(trainCommand, defaults, ...given);
+  // Who asks for a shallow network doesn't know of its task's levels.
+  return given.every(({ levels }) => levels === undefined) && isShallow(values)
+    ? { ...values, levels: undefined }
+    : values;
 }
 
 /** All values of a new run, which may begin with a shallower one. */

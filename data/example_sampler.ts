@@ -15,27 +15,26 @@ export interface ExampleSamplerOptions {
   readonly lengths?: ArrayLike<number>;
 }
 
-/** Batches of examples by step; holds no state. */
+/** Batches of examples by step, in any order of steps. */
 export interface ExampleSampler {
   /**
    * The examples of a step's batch, integers from 0 to `count - 1`: a function
    * of seed and step alone.
    */
   indices(step: number): Int32Array<ArrayBuffer>;
-  /** How many batches bring each example once, rounded up. */
-  readonly batchesPerEpoch: number;
 }
 
-/** Batches that are sorted by length together. */
-const poolBatches = 32;
+/** Batches that are sorted by length together, at most. */
+const mostPooled = 32;
 
 /**
  * Draws examples: each once an epoch, in a new order each time. An epoch that
  * ends within a batch goes over into the next. Nothing is remembered from
  * batch to batch, so a run that resumes at a step sees what it would have seen.
  *
- * With `lengths` the draws of 32 batches are sorted by length before they are
- * cut into batches, which then come in a shuffled order.
+ * With `lengths` the draws of 32 batches, or of an epoch if that is less, are
+ * sorted by length before they are cut into batches, which then come in a
+ * shuffled order.
  *
  * @throws {RangeError} If an option isn't what it should be.
  *
@@ -62,16 +61,32 @@ export function exampleSampler(options: ExampleSamplerOptions): ExampleSampler {
     shuffled(draw % count, count, seed, Math.floor(draw / count));
   const draws = (first: number, length: number): Int32Array<ArrayBuffer> =>
     Int32Array.from({ length }, (_, row) => exampleOf(first + row));
+  // In a pool of several epochs an example would stand beside itself.
+  const poolBatches = Math.min(
+    mostPooled,
+    Math.max(1, Math.floor(count / batch)),
+  );
+  const poolSize = poolBatches * batch;
+  let last = { pool: -1, examples: new Int32Array() };
+  const sorted = (
+    pool: number,
+    lengths: ArrayLike<number>,
+  ): Int32Array<ArrayBuffer> => {
+    // One step after the other needs the same one.
+    if (last.pool !== pool) {
+      const examples = draws(pool * poolSize, poolSize)
+        .sort((a, b) => lengths[a] - lengths[b]);
+      last = { pool, examples };
+    }
+    return last.examples;
+  };
   return {
-    batchesPerEpoch: Math.ceil(count / batch),
     indices: (step) => {
       requireInteger("step", step, 0);
       if (lengths === undefined) return draws(step * batch, batch);
       const pool = Math.floor(step / poolBatches);
-      const examples = draws(pool * poolBatches * batch, poolBatches * batch)
-        .sort((a, b) => lengths[a] - lengths[b]);
       const place = shuffled(step % poolBatches, poolBatches, seed, pool);
-      return examples.slice(place * batch, (place + 1) * batch);
+      return sorted(pool, lengths).slice(place * batch, (place + 1) * batch);
     },
   };
 }

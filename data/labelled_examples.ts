@@ -1,5 +1,6 @@
 import { CorpusError } from "./corpus_error.ts";
 import { encodeUserText } from "./encode_user_text.ts";
+import { paddedLength } from "./examples_by_length.ts";
 import { requireKnownLabels } from "./known_labels.ts";
 import type { LabelledText } from "./labelled_text.ts";
 import { ignoredLabel } from "./masking.ts";
@@ -201,9 +202,6 @@ export function splitLabelled(
   return { train: part(0, end), validation: part(end, count) };
 }
 
-/** Lengths are multiples of it, so that there aren't too many of them. */
-const lengthStep = 8;
-
 /** The batch of some examples, padded to the longest of them. */
 export function labelledBatch(
   examples: LabelledExamples,
@@ -211,10 +209,9 @@ export function labelledBatch(
 ): LabelledBatch {
   const { lengths, firsts, starts, tokens, labels, layout } = examples;
   const rows = Array.from(chosen);
-  const longest = Math.max(...rows.map((example) => lengths[example]));
-  const sequence = Math.min(
+  const sequence = paddedLength(
+    rows.map((example) => lengths[example]),
     layout.context,
-    Math.ceil(longest / lengthStep) * lengthStep,
   );
   const size = rows.length * sequence;
   const result = {
@@ -234,25 +231,4 @@ export function labelledBatch(
     result.keep.fill(1, to, end);
   });
   return result;
-}
-
-/**
- * Batches of texts of like length, in order of length, each text once.
- *
- * @param batches How many at most; they are then spread evenly.
- */
-export function* labelledBatches(
-  examples: LabelledExamples,
-  batch: number,
-  batches = Infinity,
-): Generator<LabelledBatch, void, void> {
-  const { count, lengths } = examples;
-  const order = Int32Array.from({ length: count }, (_, i) => i)
-    .sort((a, b) => lengths[a] - lengths[b]);
-  const available = Math.ceil(count / batch);
-  const wanted = Math.min(available, batches);
-  for (let i = 0; i < wanted; i++) {
-    const start = Math.floor(i * available / wanted) * batch;
-    yield labelledBatch(examples, order.subarray(start, start + batch));
-  }
 }

@@ -118,6 +118,7 @@ export {
   exampleSampler,
   type ExampleSamplerOptions,
 } from "./example_sampler.ts";
+export { examplesByLength } from "./examples_by_length.ts";
 export type { TaggedSentence } from "./tagged_sentence.ts";
 export {
   type LabelledText,
@@ -130,7 +131,6 @@ export {
   encodeRow,
   type LabelledBatch,
   labelledBatch,
-  labelledBatches,
   type LabelledExamples,
   type RowLayout,
   splitLabelled,
@@ -219,7 +219,6 @@ export {
   type PairExamples,
   type SentenceTokens,
   sentenceTokens,
-  slicePairs,
 } from "./pair_examples.ts";
 export {
   encodeTaggedPieces,

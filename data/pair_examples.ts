@@ -127,23 +127,6 @@ export async function encodePairs(
   return { tokens, count, sources, targets, lengths, tooLong };
 }
 
-/** The examples from `start` up to `end`. */
-export function slicePairs(
-  examples: PairExamples,
-  start: number,
-  end: number,
-): PairExamples {
-  const { tokens, sources, targets, lengths } = examples;
-  return {
-    tokens,
-    count: end - start,
-    sources: sources.slice(start, end),
-    targets: targets.slice(start, end),
-    lengths: lengths.subarray(start, end),
-    tooLong: 0,
-  };
-}
-
 /** Pairs as a translator takes them. */
 export interface PairBatch {
   /** `[batch, sourceLength]`: tokens, the end, padding. */

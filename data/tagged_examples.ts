@@ -1,4 +1,5 @@
 import { CorpusError } from "./corpus_error.ts";
+import { paddedLength } from "./examples_by_length.ts";
 import { requireKnownLabels } from "./known_labels.ts";
 import { ignoredLabel } from "./masking.ts";
 import { hashBelow } from "./random.ts";
@@ -27,6 +28,8 @@ export interface TaggedExamples {
   readonly classes: readonly string[];
   /** The rows of the table that features are of. */
   readonly rows: number;
+  /** The most words of a sentence. */
+  readonly context: number;
   /** The number of sentences. */
   readonly count: number;
   /** The number of words in each. */
@@ -96,6 +99,7 @@ export async function encodeTagged(
   return {
     classes: names,
     rows,
+    context,
     count: lengths.length,
     lengths: lengths.take(),
     starts: startsOf(lengths.take()),
@@ -139,9 +143,6 @@ export interface WordDropout {
   readonly batch: number;
 }
 
-/** Lengths are multiples of it, so that there aren't too many of them. */
-const lengthStep = 8;
-
 /** The features that say which word it is: as written, and in lower case. */
 const identities = 2;
 
@@ -152,14 +153,16 @@ const identities = 2;
  * that their parts have to do, as with words that training never saw.
  */
 export function taggedBatch(
-  { lengths, starts, features, labels }: TaggedExamples,
+  { lengths, starts, features, labels, context }: TaggedExamples,
   examples: ArrayLike<number>,
   dropout?: WordDropout,
 ): TaggedBatch {
   const chosen = Array.from(examples);
   const batch = chosen.length;
-  const longest = Math.max(...chosen.map((example) => lengths[example]));
-  const sequence = Math.ceil(longest / lengthStep) * lengthStep;
+  const sequence = paddedLength(
+    chosen.map((example) => lengths[example]),
+    context,
+  );
   const size = featuresPerWord;
   const result = {
     features: new Int32Array(batch * sequence * size),

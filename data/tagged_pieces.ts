@@ -1,5 +1,6 @@
 import { CorpusError } from "./corpus_error.ts";
 import { encodeUserText } from "./encode_user_text.ts";
+import { paddedLength } from "./examples_by_length.ts";
 import { requireKnownLabels } from "./known_labels.ts";
 import type { RowLayout } from "./labelled_examples.ts";
 import { ignoredLabel } from "./masking.ts";
@@ -151,19 +152,15 @@ function piecesOfWord(
   return Int32Array.of(special.get("[UNK]") ?? special.get("<unk>") ?? padding);
 }
 
-/** Lengths are multiples of it, so that there aren't too many of them. */
-const lengthStep = 8;
-
 /** The batch of some rows, padded to the longest of them. */
 export function pieceBatch(
   { rows, layout }: TaggedPieces,
   indices: ArrayLike<number>,
 ): PieceBatch {
   const chosen = Array.from(indices, (index) => rows[index]);
-  const longest = Math.max(...chosen.map(({ tokens }) => tokens.length));
-  const sequence = Math.min(
-    Math.ceil(longest / lengthStep) * lengthStep,
-    Math.max(layout.context, longest),
+  const sequence = paddedLength(
+    chosen.map(({ tokens }) => tokens.length),
+    layout.context,
   );
   const size = chosen.length * sequence;
   const batch = {

@@ -183,7 +183,7 @@ export interface HuggingFaceVitConfiguration {
   readonly num_channels: number;
   /** Number of classes, where it isn't that of `id2label`. */
   readonly num_labels?: number;
-  /** Names of classes. */
+  /** Names of classes; default: of two. */
   readonly id2label?: Readonly<Record<string, string>>;
   /** Width. */
   readonly hidden_size: number;
@@ -209,7 +209,7 @@ export interface HuggingFaceVitConfiguration {
 export function vitConfigurationFromHuggingFace(
   given: HuggingFaceVitConfiguration,
 ): VitConfiguration {
-  const { qkv_bias: biases = true, id2label = {}, num_labels } = given;
+  const { qkv_bias: biases = true, id2label, num_labels } = given;
   if (!biases) {
     throw new RangeError(
       "ViT: qkv_bias false: attention without biases isn't known",
@@ -219,7 +219,8 @@ export function vitConfigurationFromHuggingFace(
     image: given.image_size,
     patch: given.patch_size,
     channels: given.num_channels,
-    classes: num_labels ?? Object.keys(id2label).length,
+    // Two unnamed classes are the default, which files leave out.
+    classes: num_labels ?? (id2label ? Object.keys(id2label).length : 2),
     width: given.hidden_size,
     heads: given.num_attention_heads,
     layers: given.num_hidden_layers,

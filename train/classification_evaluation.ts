@@ -7,11 +7,14 @@
 import {
   encodeLabelled,
   labelledBatch,
-  labelledBatches,
   type LabelledExamples,
   type LabelledText,
 } from "../data/mod.ts";
-import { bertLayout, type TrainedClassifier } from "./classification_task.ts";
+import {
+  bertLayout,
+  textsByLength,
+  type TrainedClassifier,
+} from "./classification_task.ts";
 import { predict, readNumbers } from "./classifier_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
 import {
@@ -46,7 +49,7 @@ export async function evaluateClassification(
 ): Promise<Evaluation> {
   const { batch = trained.description.batch } = options;
   const batches = watchedBatches(
-    labelledBatches(examples, batch),
+    textsByLength(examples, batch),
     examples.count,
     (rows) => rows.batch,
     options,

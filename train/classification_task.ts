@@ -6,8 +6,9 @@
 
 import {
   exampleSampler,
+  examplesByLength,
+  type LabelledBatch,
   labelledBatch,
-  labelledBatches,
   type LabelledExamples,
   type RowLayout,
   type Tokenizer,
@@ -239,7 +240,7 @@ export function classificationTask(
       });
     },
     validate: validation && ((parameters, batches) => {
-      const rows = labelledBatches(validation, batch, batches);
+      const rows = textsByLength(validation, batch, batches);
       return isNumber
         ? measureNumbers({ ...measured, parameters }, rows)
         : validateBatches(
@@ -250,6 +251,17 @@ export function classificationTask(
     }),
     description: { ...description },
   };
+}
+
+/** Batches of texts of like length, each text once; at most so many, spread. */
+export function* textsByLength(
+  examples: LabelledExamples,
+  batch: number,
+  batches?: number,
+): Generator<LabelledBatch, void, void> {
+  for (const rows of examplesByLength(examples.lengths, batch, batches)) {
+    yield labelledBatch(examples, rows);
+  }
 }
 
 function requireFit(

@@ -18,11 +18,10 @@ import {
   cast,
   crossEntropy,
   dispose,
-  div,
   equal,
+  mean,
   meanSquaredError,
   reshape,
-  sum,
   type Tensor,
   tensor,
 } from "../tensor/internal.ts";
@@ -40,7 +39,10 @@ export interface MeasuredClassifier {
   readonly precision?: Precision;
 }
 
-/** The loss and the accuracy on a batch of texts with classes. */
+/**
+ * The loss and the accuracy on a batch of texts. Texts whose label is none of
+ * the classes count as wrong, and not in the loss.
+ */
 export function measureClasses(
   { configuration, parameters, precision }: MeasuredClassifier,
   rows: LabelledBatch,
@@ -49,12 +51,13 @@ export function measureClasses(
   const logits = classifierLogits(configuration, parameters, inputs, {
     precision,
   });
-  const right = sum(cast(equal(argmax(logits), labels), "float"));
-  const weight = rows.labels.reduce((sum, label) => sum + +(label >= 0), 0);
   return {
-    weight,
+    weight: rows.batch,
+    lossWeight: rows.labels.reduce((sum, label) => sum + +(label >= 0), 0),
     loss: crossEntropy(logits, labels),
-    metrics: { accuracy: div(right, Math.max(1, weight)) },
+    metrics: {
+      accuracy: mean(cast(equal(argmax(logits), labels), "float")),
+    },
   };
 }
 

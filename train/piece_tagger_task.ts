@@ -7,6 +7,7 @@
 
 import {
   exampleSampler,
+  examplesByLength,
   type PieceBatch,
   pieceBatch,
   type TaggedPieces,
@@ -152,7 +153,7 @@ export function pieceTaggerTask(
         (rows) =>
           measureWords(
             logitsOf({ configuration, parameters }, rows, { precision }),
-            rows.words,
+            rows,
           ),
       )),
     description: { ...description },
@@ -192,16 +193,10 @@ function requireFit(
 function* piecesByLength(
   examples: TaggedPieces,
   batch: number,
-  batches = Infinity,
+  batches?: number,
 ): Generator<PieceBatch, void, void> {
-  const lengths = lengthsOf(examples);
-  const order = Int32Array.from(lengths, (_, i) => i)
-    .sort((a, b) => lengths[a] - lengths[b]);
-  const available = Math.ceil(order.length / batch);
-  const wanted = Math.min(available, batches);
-  for (let i = 0; i < wanted; i++) {
-    const start = Math.floor(i * available / wanted) * batch;
-    yield pieceBatch(examples, order.subarray(start, start + batch));
+  for (const rows of examplesByLength(lengthsOf(examples), batch, batches)) {
+    yield pieceBatch(examples, rows);
   }
 }
 

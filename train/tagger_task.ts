@@ -6,6 +6,7 @@
 
 import {
   exampleSampler,
+  examplesByLength,
   featuresPerWord,
   type TaggedBatch,
   taggedBatch,
@@ -170,7 +171,7 @@ export function taggerTask(
           const logits = taggerLogits(configuration, parameters, inputs, {
             precision,
           });
-          return measureWords({ logits, labels }, rows.words);
+          return measureWords({ logits, labels }, rows);
         },
       )),
     description: { ...description },
@@ -202,24 +203,14 @@ function requireFit(
   }
 }
 
-/**
- * Batches of sentences of like length, in order of length, each sentence once.
- *
- * @param batches How many at most; they are then spread evenly.
- */
+/** Batches of sentences of like length, each once; at most so many, spread. */
 export function* batchesByLength(
   examples: TaggedExamples,
   batch: number,
-  batches = Infinity,
+  batches?: number,
 ): Generator<TaggedBatch, void, void> {
-  const { count, lengths } = examples;
-  const order = Int32Array.from({ length: count }, (_, i) => i)
-    .sort((a, b) => lengths[a] - lengths[b]);
-  const available = Math.ceil(count / batch);
-  const wanted = Math.min(available, batches);
-  for (let i = 0; i < wanted; i++) {
-    const start = Math.floor(i * available / wanted) * batch;
-    yield taggedBatch(examples, order.subarray(start, start + batch));
+  for (const rows of examplesByLength(examples.lengths, batch, batches)) {
+    yield taggedBatch(examples, rows);
   }
 }
 

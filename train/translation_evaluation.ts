@@ -4,7 +4,12 @@
  * @module
  */
 
-import { encodePairs, type SentencePair, sentenceTokens } from "../data/mod.ts";
+import {
+  encodePairs,
+  examplesByLength,
+  type SentencePair,
+  sentenceTokens,
+} from "../data/mod.ts";
 import { encodeUserText } from "../data/encode_user_text.ts";
 import { translate, type TranslateOptions } from "../models/mod.ts";
 import type { Evaluation } from "./evaluation.ts";
@@ -12,7 +17,6 @@ import { corpusBleu, corpusChrf, exactMatch } from "./metrics/mod.ts";
 import {
   measurePairs,
   pairsByLength,
-  rowsByLength,
   type TrainedTranslator,
 } from "./translation_task.ts";
 import { validateBatches } from "./validation.ts";
@@ -66,7 +70,7 @@ async function translateAll(
   });
   const lengths = Int32Array.from(sources, ({ length }) => length);
   const batches = watchedBatches(
-    rowsByLength(lengths, batch),
+    examplesByLength(lengths, batch),
     texts.length,
     (rows) => rows.length,
     watch,

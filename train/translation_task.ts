@@ -6,6 +6,7 @@
 
 import {
   exampleSampler,
+  examplesByLength,
   type PairBatch,
   pairBatch,
   type PairExamples,
@@ -225,34 +226,14 @@ export function measurePairs(
   };
 }
 
-/**
- * Batches of pairs of like length, in order of length, each pair once.
- *
- * @param batches How many at most; they are then spread evenly.
- */
+/** Batches of pairs of like length, each pair once; at most so many, spread. */
 export function* pairsByLength(
   examples: PairExamples,
   batch: number,
-  batches = Infinity,
+  batches?: number,
 ): Generator<PairBatch, void, void> {
-  for (const rows of rowsByLength(examples.lengths, batch, batches)) {
+  for (const rows of examplesByLength(examples.lengths, batch, batches)) {
     yield pairBatch(examples, rows);
-  }
-}
-
-/** The rows of such batches. */
-export function* rowsByLength(
-  lengths: Int32Array,
-  batch: number,
-  batches = Infinity,
-): Generator<Int32Array, void, void> {
-  const order = Int32Array.from(lengths, (_, i) => i)
-    .sort((a, b) => lengths[a] - lengths[b]);
-  const available = Math.ceil(order.length / batch);
-  const wanted = Math.min(available, batches);
-  for (let i = 0; i < wanted; i++) {
-    const start = Math.floor(i * available / wanted) * batch;
-    yield order.subarray(start, start + batch);
   }
 }
 

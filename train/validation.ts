@@ -13,6 +13,8 @@ import { readIntervalOf } from "./train_options.ts";
 export interface BatchMeasures {
   /** How many examples (windows, labels, …) the means are over; may be 0. */
   readonly weight: number;
+  /** How many of them the loss is the mean of; default: all. */
+  readonly lossWeight?: number;
   /** Mean loss. */
   readonly loss: Tensor;
   /** Other means by name, of the same names in every batch; default: none. */
@@ -47,12 +49,15 @@ export async function validateBatches<B>(
   measure: (batch: B) => BatchMeasures,
 ): Promise<Validation> {
   const interval = readIntervalOf(device);
-  const sums = new Map<string, number>();
-  let examples = 0;
-  let pending: Promise<NamedNumber[]>[] = [];
+  const sums = new Map<string, { value: number; weight: number }>();
+  let pending: Promise<WeightedNumber[]>[] = [];
   const read = async (): Promise<void> => {
-    for (const [name, value] of (await Promise.all(pending)).flat()) {
-      sums.set(name, (sums.get(name) ?? 0) + value);
+    for (const [name, own] of (await Promise.all(pending)).flat()) {
+      const sum = sums.get(name) ?? { value: 0, weight: 0 };
+      sums.set(name, {
+        value: sum.value + own.weight * own.value,
+        weight: sum.weight + own.weight,
+      });
     }
     pending = [];
   };
@@ -62,30 +67,35 @@ export async function validateBatches<B>(
     // A launch that throws meanwhile leaves nobody to hear of its fault.
     numbers.catch(() => {});
     pending.push(numbers);
-    examples += measures.weight;
     if (pending.length === interval) await read();
   }
   await read();
   const means = Object.fromEntries(
-    [...sums].map(([name, sum]) => [name, sum / examples]),
+    [...sums].map(([name, { value, weight }]) => [name, value / weight]),
   );
   const { loss = NaN, ...metrics } = means;
   return { loss, metrics };
 }
 
-type NamedNumber = readonly [name: string, value: number];
+type WeightedNumber = readonly [
+  name: string,
+  { readonly value: number; readonly weight: number },
+];
 
-/** The values of a batch, whose tensors are consumed, times its weight. */
+/** The values of a batch, whose tensors are consumed. */
 async function weightedNumbers(
-  { weight, loss, metrics = {} }: BatchMeasures,
-): Promise<NamedNumber[]> {
+  { weight, lossWeight = weight, loss, metrics = {} }: BatchMeasures,
+): Promise<WeightedNumber[]> {
   const tensors = { ...metrics, loss };
   try {
-    // A mean over nothing may be NaN.
-    if (weight === 0) return [];
+    const weighted = Object.entries(tensors).map(([name, value]) =>
+      [name, value, name === "loss" ? lossWeight : weight] as const
+    );
     return await Promise.all(
-      Object.entries(tensors).map(async ([name, value]) =>
-        [name, weight * await value.item()] as const
+      // A mean over nothing may be NaN.
+      weighted.filter(([, , weight]) => weight > 0).map(
+        async ([name, value, weight]) =>
+          [name, { value: await value.item(), weight }] as const,
       ),
     );
   } finally {

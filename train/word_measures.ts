@@ -19,6 +19,14 @@ import type { Evaluation } from "./evaluation.ts";
 import { accuracy, confusionMatrix, macroF1 } from "./metrics/mod.ts";
 import type { BatchMeasures } from "./validation.ts";
 
+/** The words of a batch. */
+export interface WordBatch {
+  /** How many there are. */
+  readonly words: number;
+  /** Classes; −100 where nothing counts and at tags that aren't known. */
+  readonly labels: Int32Array;
+}
+
 /** What a model says of a batch, and what is right. */
 export interface WordLogits {
   /** `[B, T, classes]`. */
@@ -27,14 +35,18 @@ export interface WordLogits {
   readonly labels: Tensor;
 }
 
-/** The loss and the accuracy of a batch of that many words. */
+/**
+ * The loss and the accuracy of a batch. Words whose tag is none of the classes
+ * count as wrong, and not in the loss.
+ */
 export function measureWords(
   { logits, labels }: WordLogits,
-  words: number,
+  { words, labels: classes }: WordBatch,
 ): BatchMeasures {
   const right = sum(cast(equal(argmax(logits), labels), "float"));
   return {
     weight: words,
+    lossWeight: classes.reduce((sum, label) => sum + +(label >= 0), 0),
     loss: crossEntropy(logits, labels),
     metrics: { accuracy: div(right, words) },
   };

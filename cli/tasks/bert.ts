@@ -57,7 +57,15 @@ export const bertKind: TaskKind = {
       "trains on the field text of JSON lines, with BERT's own word pieces",
     ],
   ],
-  defaults: { tokenizer: "word-piece", vocabulary: 2048 },
+  defaults: {
+    tokenizer: "word-piece",
+    vocabulary: 1024,
+    endTime: 4,
+    seq: 64,
+    batch: 16,
+    lr: 2e-3,
+    evaluateEvery: 250,
+  },
   words: {
     data: {
       help: "Text files, JSON lines with a field text, folders or patterns; " +

@@ -136,10 +136,13 @@ export const translationKind: TaskKind = {
           output,
           signal,
         ),
-      commands: (folder) => [[
-        `deno task evaluate --from ${folder}`,
-        "Measure its translations",
-      ]],
+      commands: (folder) => [
+        [`deno task evaluate --from ${folder}`, "Measure its translations"],
+        [
+          `deno task generate --from ${folder} --prompt "…"`,
+          "Translate a sentence",
+        ],
+      ],
       [Symbol.dispose]: () => {},
     } satisfies PreparedTask;
   },

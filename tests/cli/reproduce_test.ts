@@ -3,6 +3,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ReproductionSummary } from "../../cli/reproduction_summary.ts";
 import { createOutlook } from "../../cli/outlook.ts";
+import { readReproduceRequest } from "../../cli/reproduce_request.ts";
+import { plannedRuns } from "../../cli/reproduction_plan.ts";
 import { readEvaluations, readMetrics } from "../../train/mod.ts";
 import { inFolder, interruptAfter, run, start } from "./task_process.ts";
 
@@ -141,6 +143,42 @@ Deno.test("reproduce refuses what is wrong in one line that says where", () =>
     const files = await Array.fromAsync(Deno.readDir(folder));
     assert(files.every(({ isFile }) => isFile), "nothing is written");
   }));
+
+Deno.test("the reproductions have the paper's iterations, full and quick", async () => {
+  for (const args of [[], ["--quick"]]) {
+    const request = await readReproduceRequest([...args, "--seed", "7"]);
+    const runs = plannedRuns(request);
+    assertEquals(runs.length, 18);
+    const of = (task: string, name: string) =>
+      runs.find((run) => run.task === task && run.name === name)!.values;
+    const iterations = ["gpt", "bert", "tagger", "vit", "translation"].map(
+      (task) => {
+        const values = of(task, "fixed");
+        const [forward] = values.levels!;
+        return [
+          forward === 1 ? "serial" : values.forwardIterations,
+          values.backwardIterations,
+          ...values.coarsening,
+        ].join("/");
+      },
+    );
+    assertEquals(iterations, [
+      "serial/1/4",
+      "1/1/4",
+      "2/1/2",
+      "serial/1/4",
+      "2/1/3",
+    ]);
+    for (const { values } of runs) assertEquals(values.seed, 7);
+    assertEquals(of("bert", "serial").solver, "serial");
+    assertEquals(of("bert", "fixed").policy, "fixed");
+    // Weights go over one to one.
+    assertEquals(of("classify", "scratch").layers, of("bert", "serial").layers);
+    assertEquals(of("classify", "scratch").from, undefined);
+  }
+  const { settings } = await readReproduceRequest(["vit", "tagger"]);
+  assertEquals(Object.keys(settings.tasks), ["tagger", "vit"]);
+});
 
 Deno.test("an outlook learns from what is done", () => {
   const { finish, words } = createOutlook(new Map([["a", 10], ["b", 20]]));

@@ -36,6 +36,18 @@ Deno.test("the help of a task has its own options and defaults", () => {
   }
 });
 
+Deno.test("a shallow network has one level unless levels are asked for", async () => {
+  const { levels } = completeValues({ task: "vit" });
+  assertEquals(levels, [1, 2]);
+  const { values } = await readTrainRequest(["--task", "vit", "--layers", "4"]);
+  assertEquals(values.levels, undefined);
+  await assertRejects(
+    () => readTrainRequest("--task vit --layers 4 --levels 1,2".split(" ")),
+    UsageError,
+    "--levels 2",
+  );
+});
+
 Deno.test("options of other tasks are refused", async () => {
   for (
     const [args, words] of [

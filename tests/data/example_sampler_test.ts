@@ -13,7 +13,6 @@ function draws(
 
 Deno.test("each example comes once an epoch, in a new order each time", () => {
   const sampler = exampleSampler({ count: 35, batch: 7, seed: 3 });
-  assertEquals(sampler.batchesPerEpoch, 5);
   const epochs = [0, 1, 20].map((epoch) => draws(sampler, epoch * 5, 5));
   const all = Array.from({ length: 35 }, (_, i) => i);
   for (const epoch of epochs) {
@@ -33,7 +32,6 @@ Deno.test("an epoch may end within a batch", () => {
 Deno.test("fewer examples than a batch come again", () => {
   const sampler = exampleSampler({ count: 2, batch: 6, seed: 0 });
   assertEquals(draws(sampler, 0, 1).sort(), [0, 0, 0, 1, 1, 1]);
-  assertEquals(sampler.batchesPerEpoch, 1);
 });
 
 Deno.test("with lengths, examples of like length share a batch", () => {
@@ -55,6 +53,16 @@ Deno.test("with lengths, examples of like length share a batch", () => {
   };
   const plain = exampleSampler({ count, batch: 8, seed: 1 });
   assert(spread(sampler) < spread(plain) / 4);
+});
+
+Deno.test("with lengths, a batch of few examples has none twice", () => {
+  const lengths = Array.from({ length: 96 }, (_, i) => i);
+  const sampler = exampleSampler({ count: 96, batch: 16, seed: 0, lengths });
+  for (let step = 0; step < 32; step++) {
+    assertEquals(new Set(sampler.indices(step)).size, 16);
+  }
+  const all = draws(sampler, 6, 6).toSorted((a, b) => a - b);
+  assertEquals(all, lengths);
 });
 
 Deno.test("batches of examples depend on seed and step alone", () => {

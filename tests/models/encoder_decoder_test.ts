@@ -13,7 +13,13 @@ import {
   encoderDecoderToHuggingFace,
   initializeEncoderDecoder,
 } from "../../models/mod.ts";
-import { device, leaves, namedLeaves, tensor } from "../../tensor/mod.ts";
+import {
+  device,
+  dispose,
+  leaves,
+  namedLeaves,
+  tensor,
+} from "../../tensor/mod.ts";
 import { deviation, testGolden } from "../golden.ts";
 import { goldenEncoderDecoder } from "./golden_encoder_decoder.ts";
 
@@ -144,6 +150,31 @@ for (
     cpu.close();
   });
 }
+
+Deno.test("a gradient leaves nothing behind on the device", async () => {
+  const cpu = await device("wasm", { threads: 1 });
+  const configuration = configurationOf();
+  const parameters = initializeEncoderDecoder(configuration, 2);
+  const { inputs, labels } = batch();
+  const targets = tensor(labels, { dtype: "i32" });
+  const held = cpu.stats().liveBuffers;
+  const solver = multigrid(2, 2);
+  for (
+    const options of [
+      {},
+      { remat: true },
+      { forward: solver, backward: solver },
+      { forward: solver, backward: solver, execution: "stacked" },
+    ] as const
+  ) {
+    const { value, gradient } = valueAndGrad((p: EncoderDecoderParameters) =>
+      encoderDecoderLoss(configuration, p, inputs, targets, options)
+    )(parameters);
+    dispose({ value, gradient });
+    assertEquals(cpu.stats().liveBuffers, held, JSON.stringify(options));
+  }
+  cpu.close();
+});
 
 Deno.test("what is padding in source or target changes nothing", async () => {
   const cpu = await device("reference", { dtype: "f64" });

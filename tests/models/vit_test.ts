@@ -107,7 +107,7 @@ Deno.test("a fresh ViT is unsure, and says what is wrong with images", async () 
     image_size: 6,
     patch_size: 2,
     num_channels: 3,
-    id2label: { 0: "cat", 1: "dog" },
+    id2label: { 0: "cat", 1: "dog", 2: "fox" },
     hidden_size: 8,
     num_attention_heads: 2,
     num_hidden_layers: 2,
@@ -115,7 +115,9 @@ Deno.test("a fresh ViT is unsure, and says what is wrong with images", async () 
     layer_norm_eps: 1e-12,
     hidden_act: "gelu",
   };
-  assertEquals(vitConfigurationFromHuggingFace(config).classes, 2);
+  assertEquals(vitConfigurationFromHuggingFace(config).classes, 3);
+  const { id2label: _, ...unnamed } = config;
+  assertEquals(vitConfigurationFromHuggingFace(unnamed).classes, 2);
   assertThrows(
     () => vitConfigurationFromHuggingFace({ ...config, qkv_bias: false }),
     RangeError,
