@@ -27,6 +27,8 @@ export interface PreparedText extends Disposable {
   readonly tokenizer: Tokenizer;
   /** The number of its tokens. */
   readonly length: number;
+  /** Bytes in UTF-8 per token, on average, of the text to measure on. */
+  readonly bytesPerToken: number;
   /** Its tokens: those to train on, and those to measure on. */
   readonly split: TokenSplit;
 }
@@ -48,18 +50,19 @@ export async function prepareText(
   const encode = async (text: Corpus): Promise<CorpusTokens> =>
     files.use(await tokenizeCorpus(text, tokenizer));
   const tokens = await encode(corpus);
-  const split = values.validationData.length === 0
+  const measured = values.validationData.length === 0
+    ? tokens
+    : await encode(await openCorpus(values.validationData));
+  const split = measured === tokens
     ? splitTokens(tokens, values.validation)
-    : {
-      train: tokens,
-      validation: await encode(await openCorpus(values.validationData)),
-    };
+    : { train: tokens, validation: measured };
   checkLength(values, corpus, split);
   const open = files.move();
   return {
     corpus,
     tokenizer,
     length: tokens.length,
+    bytesPerToken: measured.byteLength / measured.length,
     split,
     [Symbol.dispose]: () => open.dispose(),
   };

@@ -26,7 +26,10 @@ export interface TokenizeOptions {
 }
 
 /** The tokens of a corpus; `dispose` removes the temporary file, if any. */
-export type CorpusTokens = TokenSource & Disposable;
+export interface CorpusTokens extends TokenSource, Disposable {
+  /** The size in UTF-8 of the text that they stand for. */
+  readonly byteLength: number;
+}
 
 const defaultMemoryLimit = 64 * 2 ** 20;
 
@@ -57,9 +60,30 @@ export async function tokenizeCorpus(
       path: name,
       byteLength,
     }));
-    return new FileTokens(files, 1);
+    return corpusTokens(new FileTokens(files, 1), corpus.byteLength);
   }
   return await encodeToFile(corpus, tokenizer, directory);
+}
+
+/** Tokens in files; `close` is called when they are closed. */
+function corpusTokens(
+  tokens: FileTokens,
+  byteLength: number,
+  close: () => void = () => {},
+): CorpusTokens {
+  return {
+    length: tokens.length,
+    byteLength,
+    read: (position, target) => tokens.read(position, target),
+    [Symbol.dispose]: () => {
+      tokens[Symbol.dispose]();
+      close();
+    },
+  };
+}
+
+function sizeInUtf8(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** The narrowest array that holds the ids of a vocabulary. */
@@ -78,7 +102,9 @@ async function encodeToMemory(
   const Ids = arrayFor(tokenizer.vocabularySize);
   const chunks = [];
   let length = 0;
+  let byteLength = 0;
   for await (const chunk of readText(corpus)) {
+    byteLength += sizeInUtf8(chunk);
     const encode = () => new Ids(tokenizer.encode(chunk));
     const ids = encodeUserText(corpus.name, encode);
     chunks.push(ids);
@@ -90,7 +116,7 @@ async function encodeToMemory(
     all.set(chunk, position);
     position += chunk.length;
   }
-  return { ...tokensInMemory(all), [Symbol.dispose]: () => {} };
+  return { ...tokensInMemory(all), byteLength, [Symbol.dispose]: () => {} };
 }
 
 async function encodeToFile(
@@ -101,32 +127,28 @@ async function encodeToFile(
   const path = await Deno.makeTempFile({ dir, prefix: "layerbraid_tokens_" });
   try {
     const width = bytesPerToken(tokenizer.vocabularySize);
-    const byteLength = await writeTokens(path, corpus, tokenizer, width);
+    const written = await writeTokens(path, corpus, tokenizer, width);
+    const { byteLength, textLength } = written;
     const tokens = new FileTokens([{ path, byteLength }], width);
-    return {
-      length: tokens.length,
-      read: (position, target) => tokens.read(position, target),
-      [Symbol.dispose]: () => {
-        tokens[Symbol.dispose]();
-        Deno.removeSync(path);
-      },
-    };
+    return corpusTokens(tokens, textLength, () => Deno.removeSync(path));
   } catch (error) {
     await Deno.remove(path);
     throw error;
   }
 }
 
-/** Writes the ids of a corpus to a file; returns its size. */
+/** Writes the ids of a corpus to a file; returns its size, and the text's. */
 async function writeTokens(
   path: string,
   corpus: Corpus,
   tokenizer: Tokenizer,
   width: BytesPerToken,
-): Promise<number> {
+): Promise<{ byteLength: number; textLength: number }> {
   using file = await Deno.create(path);
   let byteLength = 0;
+  let textLength = 0;
   for await (const chunk of readText(corpus)) {
+    textLength += sizeInUtf8(chunk);
     const encode = () => packTokens(tokenizer.encode(chunk), width);
     const bytes = encodeUserText(corpus.name, encode);
     let written = 0;
@@ -135,5 +157,5 @@ async function writeTokens(
     }
     byteLength += bytes.length;
   }
-  return byteLength;
+  return { byteLength, textLength };
 }

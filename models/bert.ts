@@ -29,12 +29,14 @@ import {
   crossEntropy,
   embedding,
   formatShape,
+  fuse,
   linear,
   reshape,
   slice,
   take,
   type Tensor,
 } from "../tensor/internal.ts";
+import * as e from "../tensor/expression.ts";
 import { activate } from "./activation.ts";
 import { dropoutOutside, dropoutSites } from "./frozen_dropout.ts";
 import {
@@ -225,6 +227,17 @@ export function bertMaskedLogits(
   return predictTokens(configuration, parameters, picked, options);
 }
 
+// A place outside of its sequence isn't one in the next: no row is −1.
+const rowOfPlace = fuse(
+  "masked position",
+  (place, start, length) =>
+    e.select(
+      e.and(e.lessEqual(0, place), e.less(place, length)),
+      e.add(place, start),
+      e.constant(-1, "int"),
+    ),
+);
+
 /** `[B, M, width]` of `[B, T, width]`: each sequence at its own places. */
 function statesAt(states: Tensor, positions: Tensor): Tensor {
   const [batch, length, width] = states.shape;
@@ -237,7 +250,7 @@ function statesAt(states: Tensor, positions: Tensor): Tensor {
     );
   }
   const starts = arange(0, batch * length, length);
-  const rows = add(positions, reshape(starts, [batch, 1]));
+  const rows = rowOfPlace(positions, reshape(starts, [batch, 1]), length);
   return take(reshape(states, [batch * length, width]), rows);
 }
 

@@ -40,12 +40,6 @@ import { requireInteger, requireOneOf } from "./requirements.ts";
 /** What lies between two layers of a network. */
 export type LayerInterpolation = "constant" | "linear";
 
-/** All of them. */
-export const layerInterpolations: readonly LayerInterpolation[] = [
-  "constant",
-  "linear",
-];
-
 /**
  * The layers of a deeper network: for each layer k of a network of N there are c,
  * layer ck + j being L_k, or (1 − j/c) L_k + (j/c) L_{k+1} with L_N = L_{N−1}.
@@ -64,12 +58,10 @@ export function refineLayers<T extends Tree>(
   interpolation: LayerInterpolation,
 ): T {
   requireInteger("refineLayers", "factor", factor, 1);
-  requireOneOf(
-    "refineLayers",
-    "interpolation",
-    interpolation,
-    layerInterpolations,
-  );
+  requireOneOf("refineLayers", "interpolation", interpolation, [
+    "constant",
+    "linear",
+  ]);
   return scope(() => mapTree((x) => refine(x, factor, interpolation), stacked));
 }
 

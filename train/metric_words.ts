@@ -29,5 +29,6 @@ export function metricValue(value: number): string {
 
 /** What a metric's name begins with where it begins a line. */
 export function metricTitle(name: string): string {
-  return upperFirst(metricName(name));
+  const words = metricName(name);
+  return words === names.chrf ? words : upperFirst(words);
 }

@@ -106,6 +106,7 @@ export async function loadPretrainedEncoder(
 ): Promise<PretrainedEncoder> {
   const given = await readConfiguration(`${folder}/config.json`);
   const path = `${folder}/model.safetensors`;
+  await refuseShards(path);
   const bytes = await readFile(await requireFile(path));
   const refuse = (path: string, error: unknown): never => {
     if (!(error instanceof RangeError || error instanceof SyntaxError)) {
@@ -190,6 +191,17 @@ async function requireFile(path: string): Promise<string> {
   throw new CorpusError(
     `${path}: no such file; expected a folder with config.json, ` +
       `model.safetensors and a tokenizer`,
+  );
+}
+
+/** Large models may have their weights in several files and an index. */
+async function refuseShards(path: string): Promise<void> {
+  const index = `${path}.index.json`;
+  if (await fileInfo(path) !== undefined) return;
+  if (await fileInfo(index) === undefined) return;
+  throw new CorpusError(
+    `${index}: weights in several files aren't supported; expected all of ` +
+      `them in one model.safetensors: save the model again without shards`,
   );
 }
 

@@ -103,7 +103,6 @@ export const bertKind: TaskKind = {
       title: `A BERT of ${
         countWords(before + layers + after, "layer")
       } on ${corpus.name}`,
-      bytesPerToken: corpus.byteLength / length,
       showSamples: (parameters, output, signal) =>
         showGaps(
           {

@@ -52,7 +52,7 @@ export const gptKind: TaskKind = {
   defaults: {},
   prepare: async (values, begun) => {
     const text = await prepareText(values, savedTokenizer(begun));
-    const { corpus, tokenizer, length, split } = text;
+    const { corpus, tokenizer, length, bytesPerToken, split } = text;
     const configuration = modelConfiguration(values, tokenizer);
     const { before, layers, after, dim, heads } = values;
     const task = gptTask({
@@ -75,7 +75,7 @@ export const gptKind: TaskKind = {
       title: `A GPT of ${
         countWords(before + layers + after, "layer")
       } on ${corpus.name}`,
-      bytesPerToken: corpus.byteLength / length,
+      bytesPerToken,
       showSamples: (parameters, output, signal) =>
         writeSamples(
           {
@@ -101,7 +101,7 @@ export const gptKind: TaskKind = {
     return await evaluateGpt(trained, text.split.validation, {
       ...how,
       batch: description.batch,
-      bytesPerToken: text.corpus.byteLength / text.length,
+      bytesPerToken: text.bytesPerToken,
     });
   },
 };

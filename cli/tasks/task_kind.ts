@@ -94,7 +94,7 @@ export interface PreparedTask extends Disposable {
   readonly model: string;
   /** Heads the report: `A GPT of 10 layers on deno types`. */
   readonly title: string;
-  /** Bytes of text per token on average, where it is text. */
+  /** Bytes of text per token on average, where all tokens are predicted. */
   readonly bytesPerToken?: number;
   /** Has the model show what it can, and prints it. */
   readonly showSamples?: (

@@ -6,7 +6,6 @@ import {
   encodePairs,
   pairBatch,
   sentenceTokens,
-  slicePairs,
 } from "../../data/mod.ts";
 
 function withSpecial(
@@ -68,9 +67,6 @@ Deno.test("pairs become padded batches; what is too long is left out", async () 
     targetLength: 3,
     labelCount: 4,
   });
-  const last = slicePairs(examples, 2, 3);
-  assertEquals([last.count, last.lengths.length], [1, 1]);
-  assertEquals(pairBatch(last, [0]), pairBatch(examples, [2]));
 });
 
 Deno.test("what can't be encoded is told", async () => {

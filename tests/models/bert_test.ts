@@ -249,6 +249,15 @@ Deno.test("BERT says what is wrong with inputs and configurations", async () => 
     () => bertMaskedLogits(small, parameters, { tokens }, ids([[0], [1]])),
     "BERT: positions [2, 1] must be [1, M]",
   );
+  for (const place of [-1, 3]) {
+    // It isn't taken for one of another sequence.
+    const both = ids([[1, 2, 3], [4, 5, 1]]);
+    const places = ids(place < 0 ? [[0], [place]] : [[place], [0]]);
+    fails(
+      () => bertMaskedLogits(small, parameters, { tokens: both }, places),
+      "index -1",
+    );
+  }
   for (
     const [options, message] of [
       [{ width: 9 }, "BERT: width 9 must be a multiple of the 2 heads"],

@@ -456,6 +456,8 @@ testInFolder(
       CorpusError,
       "model.safetensors: no such file",
     );
+    await write("model.safetensors.index.json", {});
+    await assertRejects(missing, CorpusError, "weights in several files");
   },
 );
 

@@ -1,16 +1,25 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertThrows,
+} from "@std/assert";
 import {
   encodeTagged,
   featuresPerWord,
   type TaggedSentence,
 } from "../../data/mod.ts";
-import { taggerConfiguration } from "../../models/mod.ts";
+import {
+  type TaggerConfiguration,
+  taggerConfiguration,
+} from "../../models/mod.ts";
 import { device, dispose } from "../../tensor/mod.ts";
 import {
   adamW,
   evaluateTagger,
   type Evaluation,
   loadModelCheckpoint,
+  type TaggerDescription,
   taggerFromCheckpoint,
   taggerTask,
   tagSentences,
@@ -133,6 +142,45 @@ testLeakFree(
     assertEquals(await lossOf(3), first);
   },
 );
+
+Deno.test("words of unknown tags count as wrong, and not in the loss", async () => {
+  await device("wasm", { threads: 1 });
+  const options = { rows: features, context: 12 };
+  const words = Array.from({ length: 12 }, (_, i) => `w${i}`);
+  const sentence = { words, tags: words.map((_, i) => `t${i % 3}`) };
+  const examples = await encodeTagged("s", [sentence], options);
+  const { classes } = examples;
+  const validation = await encodeTagged("v", [
+    { words: ["w1", "w2"], tags: ["other", "other"] },
+    // As long as the context, which isn't a multiple of eight.
+    { words, tags: ["t0", ...Array(11).fill("other")] },
+  ], { ...options, classes });
+  const task = taggerTask({
+    configuration: taggerConfiguration({
+      features,
+      featuresPerWord,
+      classes: classes.length,
+      context: 12,
+      width: 8,
+      heads: 1,
+      layers: 1,
+    }),
+    examples,
+    validation,
+    batch: 1,
+  });
+  const parameters = task.initialize();
+  const { loss, metrics } = await task.validate!(parameters, 9);
+  const trained = {
+    configuration: task.description.model as unknown as TaggerConfiguration,
+    parameters,
+    description: task.description as unknown as TaggerDescription,
+  };
+  const evaluation = await evaluateTagger(trained, validation);
+  assertAlmostEquals(loss, evaluation.loss, 1e-6);
+  assertAlmostEquals(metrics.accuracy, evaluation.metrics.accuracy, 1e-6);
+  dispose(parameters);
+});
 
 Deno.test("a tagger that doesn't fit its examples is refused", async () => {
   const { examples, configuration } = await example();
