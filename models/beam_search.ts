@@ -198,16 +198,16 @@ async function continuations(
   const prefixes = searches.flatMap((each) =>
     each.beams.map(({ tokens }) => tokens)
   );
-  const { values, indices } = evaluate(() => {
+  const likeliest = evaluate(() => {
     const logits = decoder.next(prefixes);
     // One more, for padding is left out.
     const count = Math.min(2 * beams + 1, logits.shape[1]);
     return topk(scope(() => logSoftmax(logits)), count);
   });
+  using values = likeliest.values;
+  using indices = likeliest.indices;
   const count = values.shape[1];
   const [logs, tokens] = await Promise.all([values.data(), indices.data()]);
-  values.dispose();
-  indices.dispose();
   let row = 0;
   return searches.map((each) => {
     const all = each.beams.flatMap(

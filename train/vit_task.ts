@@ -47,6 +47,10 @@ export interface VitTaskOptions {
   readonly images: ImageSet;
   /** Images to measure on, with the same classes; default: none. */
   readonly validation?: ImageSet;
+  /**
+   * Mean and deviation of pixels; default: those of the images to train on.
+   */
+  readonly scale?: PixelScale;
   /** Images of a batch, ≥ 1. */
   readonly batch: number;
   /**
@@ -126,6 +130,7 @@ export function vitTask(options: VitTaskOptions): TrainingTask<VitParameters> {
     configuration,
     images,
     validation,
+    scale = pixelScale(options.images),
     batch,
     shift = 0,
     dropout = 0,
@@ -138,7 +143,6 @@ export function vitTask(options: VitTaskOptions): TrainingTask<VitParameters> {
   requireFit(configuration, images);
   if (validation !== undefined) requireLike(images, validation);
   const sampler = exampleSampler({ count: images.count, batch, seed });
-  const scale = pixelScale(images);
   const { classes } = images;
   const description: VitDescription = {
     model: configuration,

@@ -13,7 +13,12 @@ import {
   splitImages,
 } from "../../data/mod.ts";
 import { type VitConfiguration, vitConfiguration } from "../../models/mod.ts";
-import { evaluateVit, vitFromCheckpoint, vitTask } from "../../train/mod.ts";
+import {
+  evaluateVit,
+  type VitDescription,
+  vitFromCheckpoint,
+  vitTask,
+} from "../../train/mod.ts";
 import { UsageError } from "../failure.ts";
 import type { TrainValues } from "../train_command.ts";
 import {
@@ -66,13 +71,15 @@ export const vitKind: TaskKind = {
     },
     batch: { help: "Images in a batch" },
   },
-  prepare: async (values) => {
-    const { training, validation } = await openSplit(values);
+  prepare: async (values, begun) => {
+    const { scale, classes } = (begun ?? {}) as Partial<VitDescription>;
+    const { training, validation } = await openSplit(values, classes);
     const configuration = configurationOf(values, training);
     const task = vitTask({
       configuration,
       images: training,
       validation,
+      scale,
       batch: values.batch,
       shift: values.shift,
       dropout: values.dropout,
@@ -112,13 +119,20 @@ export const vitKind: TaskKind = {
   },
 };
 
-/** Reads, or draws, images to train on and to measure on. */
-async function openSplit(values: TrainValues): Promise<ImageSplit> {
+/**
+ * Reads, or draws, images to train on and to measure on.
+ *
+ * @param classes Those of a model that is there already.
+ */
+async function openSplit(
+  values: TrainValues,
+  classes?: readonly string[],
+): Promise<ImageSplit> {
   const { data, validationData, validation: share, seed } = values;
   const opened = data.length === 0
     ? { training: drawnDigits({ count: drawnCount, seed }) }
     : await openImages(data);
-  const { training } = opened;
+  const training = withClasses(opened.training, classes);
   const validation = validationData.length > 0
     ? await openToMeasure(validationData)
     : opened.validation;
@@ -136,6 +150,15 @@ async function openSplit(values: TrainValues): Promise<ImageSplit> {
         `--validation-data`,
     );
   }
+}
+
+/** Images with all classes of a model, of which they need not have the last. */
+function withClasses(
+  images: ImageSet,
+  classes: readonly string[] = images.classes,
+): ImageSet {
+  requireLike({ ...images, name: "the run", classes }, images);
+  return { ...images, classes };
 }
 
 /** The test images in files, or all if none are kept apart. */

@@ -187,6 +187,8 @@ Deno.test("tokens of files are the same from memory and from disk", () => {
         memoryLimit: 0,
       });
       assertEquals(onDisk.length, inMemory.length);
+      assertEquals(onDisk.byteLength, corpus.byteLength);
+      assertEquals(inMemory.byteLength, corpus.byteLength);
       for (let position = 0; position + 50 <= onDisk.length; position += 7) {
         const expected = new Int32Array(50);
         const read = new Int32Array(50);
@@ -195,6 +197,14 @@ Deno.test("tokens of files are the same from memory and from disk", () => {
         assertEquals(read, expected);
       }
     }
+  });
+});
+
+Deno.test("the size of JSON lines' text is told, not of the file", async () => {
+  await inFolder({ "a.jsonl": '{"text": "näh"}\n' }, async (folder) => {
+    const corpus = await openCorpus([`${folder}/a.jsonl`]);
+    using tokens = await tokenizeCorpus(corpus, byteTokenizer);
+    assertEquals([tokens.byteLength, tokens.length], [5, 5]);
   });
 });
 

@@ -17,6 +17,7 @@ import {
   tensor,
 } from "../../tensor/mod.ts";
 import { deviation } from "../golden.ts";
+import { gpuMissing } from "../tensor/webgpu_subject.ts";
 
 function configurationOf(
   options: Partial<EncoderDecoderConfiguration> = {},
@@ -229,4 +230,23 @@ Deno.test("what can't be searched is told", async () => {
   );
   assertEquals(await translate(configuration, parameters, []), []);
   cpu.close();
+});
+
+Deno.test({
+  name: "search lets go of what it holds where the device finds a fault",
+  ignore: gpuMissing,
+  fn: async () => {
+    const gpu = await device("webgpu");
+    const configuration = configurationOf();
+    const parameters = initializeEncoderDecoder(configuration, 0);
+    const held = gpu.stats().liveBuffers;
+    // A GPU tells of a token that there isn't when numbers are read.
+    await assertRejects(
+      () => translate(configuration, parameters, [[99, 1]], { beams: 2 }),
+      RangeError,
+      "index 99",
+    );
+    assertEquals(gpu.stats().liveBuffers, held);
+    gpu.close();
+  },
 });
