@@ -12,6 +12,7 @@ import {
   type ReferenceRun,
   type Refinement,
 } from "../train/mod.ts";
+import { checkDataOptions } from "./data_options.ts";
 import { UsageError } from "./failure.ts";
 import { flagName } from "./option.ts";
 import {
@@ -122,6 +123,7 @@ async function refinedValues(
   const folder = await findRun("--refine", asked.refine);
   const checkpoint = await loadCheckpoint(folder);
   const saved = savedValues("--refine", folder, checkpoint);
+  requireModelOf(folder, saved, asked);
   const { layers, decoderLayers } = completeValues(saved);
   const deeper = asked.layers ?? 2 * layers;
   const factor = deeper / layers;
@@ -146,6 +148,36 @@ async function refinedValues(
     values,
     coarse: { checkpoint, refinement: { factor, interpolation } },
   };
+}
+
+/** Options of a model that are the same however deep it is. */
+const modelOptions = [
+  "from",
+  "tokenizer",
+  "vocabulary",
+  "endTime",
+  "dim",
+  "heads",
+  "hidden",
+  "norm",
+  "patch",
+  "untied",
+  "kind",
+] as const;
+
+/** Refuses to refine a run into another model. */
+function requireModelOf(
+  folder: string,
+  saved: Partial<TrainValues>,
+  asked: Partial<TrainValues>,
+): void {
+  for (const name of modelOptions) {
+    if (asked[name] === undefined || asked[name] === saved[name]) continue;
+    throw new UsageError(
+      `--${flagName(name)} ${asked[name]} contradicts --refine ${folder}, ` +
+        `which has ${saved[name] ?? "its own"}; leave it out`,
+    );
+  }
 }
 
 /** The options that a run was begun with. */
@@ -285,19 +317,6 @@ export function checkCombination(
         `${learned.join(", ")}, not for ${tokenizer}`,
     );
   }
-  const isGettext = [...values.data, ...values.validationData]
-    .some((path) => path.startsWith("gettext:"));
-  if (asked.language !== undefined && !isGettext) {
-    throw new UsageError(
-      `--language ${asked.language} is for --data gettext:FOLDER; other data ` +
-        `has its language already`,
-    );
-  }
-  if (values.from !== undefined && values.refine !== undefined) {
-    throw new UsageError(
-      `--from ${values.from} and --refine ${values.refine} both say what to ` +
-        `begin with; leave one out`,
-    );
-  }
+  checkDataOptions(values, asked);
   checkSolver(values, asked);
 }

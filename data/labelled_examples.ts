@@ -175,31 +175,45 @@ function joined(
   };
 }
 
+/** Two parts of the examples, the second with a share of them. */
+export interface LabelledSplit {
+  /** To train on. */
+  readonly train: LabelledExamples;
+  /** To measure on. */
+  readonly validation: LabelledExamples;
+  /** Which of all examples are to measure on, in order. */
+  readonly measured: Int32Array;
+}
+
 /**
- * Two parts of the examples, the second with a share of them: drawn without
- * regard to their order, which often goes by label, and always the same.
+ * Keeps a share of the examples for validation: drawn without regard to their
+ * order, which often goes by label, and always the same.
  */
 export function splitLabelled(
   examples: LabelledExamples,
   share: number,
-): { train: LabelledExamples; validation: LabelledExamples } {
+): LabelledSplit {
   const { count } = examples;
   const end = count - Math.floor(count * share);
-  const part = (start: number, stop: number): LabelledExamples => {
-    const chosen = Int32Array.from(
+  const drawn = (start: number, stop: number): Int32Array =>
+    Int32Array.from(
       { length: stop - start },
       (_, i) => shuffled(start + i, count, 0, 0),
     ).sort();
-    return {
-      ...examples,
-      count: chosen.length,
-      lengths: chosen.map((i) => examples.lengths[i]),
-      firsts: chosen.map((i) => examples.firsts[i]),
-      starts: chosen.map((i) => examples.starts[i]),
-      labels: Float64Array.from(chosen, (i) => examples.labels[i]),
-    };
+  const part = (chosen: Int32Array): LabelledExamples => ({
+    ...examples,
+    count: chosen.length,
+    lengths: chosen.map((i) => examples.lengths[i]),
+    firsts: chosen.map((i) => examples.firsts[i]),
+    starts: chosen.map((i) => examples.starts[i]),
+    labels: Float64Array.from(chosen, (i) => examples.labels[i]),
+  });
+  const measured = drawn(end, count);
+  return {
+    train: part(drawn(0, end)),
+    validation: part(measured),
+    measured,
   };
-  return { train: part(0, end), validation: part(end, count) };
 }
 
 /** The batch of some examples, padded to the longest of them. */

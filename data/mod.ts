@@ -132,6 +132,7 @@ export {
   type LabelledBatch,
   labelledBatch,
   type LabelledExamples,
+  type LabelledSplit,
   type RowLayout,
   splitLabelled,
   type TextRow,

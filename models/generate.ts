@@ -5,13 +5,11 @@
  */
 
 import { evaluate } from "../autograd/mod.ts";
-
 import {
   dispose,
   randomUnit,
   select,
   slice,
-  type Tensor,
   tensor,
   zeros,
 } from "../tensor/internal.ts";
@@ -140,11 +138,9 @@ export async function* generate(
       if (options.cache !== false) {
         cache ??= emptyCache(configuration, parameters);
       }
-      const logits = lastLogits(configuration, parameters, seen, cache);
-      const values = await logits.data();
-      logits.dispose();
+      const logits = await lastLogits(configuration, parameters, seen, cache);
       if (cache !== undefined) cache.length += seen.length;
-      const token = sampleToken(values, randomUnit(key, 0, i), options);
+      const token = sampleToken(logits, randomUnit(key, 0, i), options);
       text.push(token);
       yield token;
     }
@@ -172,17 +168,18 @@ function disposeCache(cache: KeyValueCache): void {
   dispose(cache.layers.map(({ keys, values }) => [keys, values]));
 }
 
-/** Logits `[vocabulary]` after the last token. */
-function lastLogits(
+/** Logits of all tokens of the vocabulary after the last token. */
+async function lastLogits(
   configuration: GptConfiguration,
   parameters: GptParameters,
   tokens: readonly number[],
   cache: KeyValueCache | undefined,
-): Tensor {
-  return evaluate(() => {
+): Promise<ArrayLike<number>> {
+  using last = evaluate(() => {
     const ids = tensor([tokens], { dtype: "i32" });
     const logits = gptLogits(configuration, parameters, ids, {}, cache);
     const last = slice(logits, [undefined, [-1, tokens.length]]);
     return select(select(last, 0, 0), 0, 0);
   });
+  return await last.data();
 }

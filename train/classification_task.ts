@@ -26,6 +26,7 @@ import {
   initializeClassifier,
   type LayerSplit,
   type Precision,
+  splitLayers,
 } from "../models/mod.ts";
 import { bertTokens } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
@@ -138,10 +139,7 @@ export function fineTunedConfiguration(
         `${words(encoder)}, not ${words(split)}`,
     );
   }
-  return classifierConfiguration(
-    { ...encoder, before, layers, after, endTime: layers },
-    head,
-  );
+  return classifierConfiguration(splitLayers(encoder, split), head);
 }
 
 /**

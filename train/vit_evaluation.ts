@@ -58,10 +58,13 @@ export async function evaluateVit(
         classes: argmax(logits),
       };
     });
-    loss += indices.length * await measures.loss.item();
-    expected.push(...rows.labels);
-    predicted.push(...await measures.classes.data());
-    dispose(measures);
+    try {
+      loss += indices.length * await measures.loss.item();
+      expected.push(...rows.labels);
+      predicted.push(...await measures.classes.data());
+    } finally {
+      dispose(measures);
+    }
   }
   const examples = expected.length;
   const confusion = confusionMatrix(classes, expected, predicted);

@@ -167,7 +167,7 @@ export const classifyKind: TaskKind = {
             description: task
               .description as unknown as ClassificationDescription,
           },
-          texts.all,
+          data.measured,
           output,
           signal,
         ),
@@ -254,6 +254,8 @@ async function tokenizerFor(
 interface EncodedTexts {
   readonly train: LabelledExamples;
   readonly validation: LabelledExamples;
+  /** The texts to measure on as they are written. */
+  readonly measured: readonly LabelledText[];
   /** The number of all texts in the data. */
   readonly count: number;
 }
@@ -284,7 +286,7 @@ async function encodeTexts(
       layout,
       kind === "number" ? "numbers" : examples.classes,
     );
-    return { train: examples, validation, count };
+    return { train: examples, validation, measured: other.all, count };
   }
   const parts = splitLabelled(examples, share);
   if (parts.validation.count === 0) {
@@ -293,7 +295,8 @@ async function encodeTexts(
         `measure on; raise it, or give --validation-data`,
     );
   }
-  return { ...parts, count };
+  const measured = Array.from(parts.measured, (place) => all[place]);
+  return { ...parts, measured, count };
 }
 
 function configurationOf(

@@ -50,6 +50,10 @@ Deno.test({
             "--layers 3 isn't a multiple of the 2",
           ],
           ["--refine shallow --task vit", "contradicts --refine shallow"],
+          [
+            "--refine shallow --dim 32",
+            "--dim 32 contradicts --refine shallow",
+          ],
           ["--refine nowhere", "--refine nowhere: there is no such run"],
           ["--data small.txt --freeze opn", "did you mean open?"],
         ]

@@ -69,6 +69,29 @@ Deno.test("options of other tasks are refused", async () => {
   }
 });
 
+Deno.test("options that the data has no use for are refused", async () => {
+  for (
+    const [args, words] of [
+      ["--task tagger --column feats", "--column feats needs --data"],
+      ["--task classify --label-column 2", "--label-column 2 needs --data"],
+      [
+        "--validation 0.2 --validation-data a.txt --data b.txt",
+        "--validation-data is there for that",
+      ],
+      [
+        "--task translation --validation 0.2",
+        "the numbers have others for that",
+      ],
+    ]
+  ) {
+    await assertRejects(
+      () => readTrainRequest(args.split(" ")),
+      UsageError,
+      words,
+    );
+  }
+});
+
 Deno.test("parameters are frozen by their names or their part's", async () => {
   await device("reference");
   const tree = () => ({

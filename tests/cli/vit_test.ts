@@ -1,7 +1,14 @@
 /** `train --task vit` and `evaluate` as programs, on images in files. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { drawnDigits } from "../../data/mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { vitKind } from "../../cli/tasks/vit.ts";
+import { completeValues } from "../../cli/train_request.ts";
+import { CorpusError, drawnDigits } from "../../data/mod.ts";
 import { inFolder, run } from "./task_process.ts";
 
 /** Digits as IDX files, of MNIST's names. */
@@ -49,6 +56,27 @@ Deno.test("a ViT is trained on IDX files, and evaluated", () =>
     assertEquals(examples, 20);
     assert(metrics.accuracy >= 0 && metrics.accuracy <= 1);
     assertEquals(confusion.classes.length, 10);
+  }));
+
+Deno.test("a run that goes on keeps its classes and the scale of pixels", () =>
+  inFolder(async (folder) => {
+    await writeDigits(`${folder}/digits`, 100);
+    const values = completeValues({
+      task: "vit",
+      data: [`${folder}/digits`],
+      patch: 14,
+      layers: 1,
+    });
+    const scale = { mean: [1], deviation: [2] };
+    const classes = [..."0123456789", "more"];
+    using prepared = await vitKind.prepare(values, { scale, classes });
+    const { description } = prepared.task;
+    assertEquals([description.scale, description.classes], [scale, classes]);
+    await assertRejects(
+      () => vitKind.prepare(values, { scale, classes: ["zero", "one"] }),
+      CorpusError,
+      'class 0 is "0"; expected "zero", as in the run',
+    );
   }));
 
 Deno.test("mistakes about images: exit code 2, and no run", () =>

@@ -87,8 +87,11 @@ Deno.test("a split draws from everywhere, and leaves nothing out", async () => {
     label: i < 30 ? "first" : "second",
   }));
   const examples = await encodeLabelled("sorted", sorted, marked);
-  const { train, validation } = splitLabelled(examples, 0.25);
+  const { train, validation, measured } = splitLabelled(examples, 0.25);
   assertEquals([train.count, validation.count], [45, 15]);
+  assertEquals([...measured].map((i) => examples.starts[i]), [
+    ...validation.starts,
+  ]);
   assertEquals(new Set(validation.labels).size, 2);
   const starts = [...train.starts, ...validation.starts].sort((a, b) => a - b);
   assertEquals(starts, [...examples.starts]);

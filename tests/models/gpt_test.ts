@@ -17,6 +17,7 @@ import {
 } from "../../models/mod.ts";
 import { device, dispose, leaves, tensor } from "../../tensor/mod.ts";
 import { deviation, testGolden } from "../golden.ts";
+import { gpuMissing } from "../tensor/webgpu_subject.ts";
 import { goldenGpt } from "./golden_gpt.ts";
 
 async function collect(tokens: AsyncIterable<number>): Promise<number[]> {
@@ -104,6 +105,24 @@ Deno.test("generation with and without cache makes the same tokens", async () =>
   );
   dispose(parameters);
   cpu.close();
+});
+
+Deno.test({
+  name: "generation lets go of what it holds where the device finds a fault",
+  ignore: gpuMissing,
+  fn: async () => {
+    const gpu = await device("webgpu");
+    const parameters = initializeGpt(small, 1);
+    const held = gpu.stats().liveBuffers;
+    // A GPU tells of a token that there isn't when numbers are read.
+    await assertRejects(
+      () => collect(generate(small, parameters, [99], { count: 1 })),
+      RangeError,
+      "index 99",
+    );
+    assertEquals(gpu.stats().liveBuffers, held);
+    gpu.close();
+  },
 });
 
 Deno.test("sampling follows probabilities, topK and topP", () => {
