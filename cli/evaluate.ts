@@ -75,13 +75,16 @@ function valuesOf(
     ...search,
     ...(target.length > 0 && { target }),
   });
+  const [measured, translations] = data.length > 0
+    ? [data, target]
+    : [saved.validationData ?? [], saved.validationTarget ?? []];
   return completeValues(saved, search, {
     // What the run was trained on may be elsewhere, and is of no use here.
-    ...(data.length > 0 && {
-      data,
-      target,
-      validationData: data,
-      validationTarget: target,
+    ...(measured.length > 0 && {
+      data: measured,
+      target: translations,
+      validationData: measured,
+      validationTarget: translations,
     }),
   });
 }

@@ -14,6 +14,20 @@ export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
 
+/**
+ * What is made of options.
+ *
+ * @throws {UsageError} If they are out of range.
+ */
+export function fromOptions<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
 /** Exit code of a mistake in how a command was called, or in its files. */
 const usageExitCode = 2;
 

@@ -32,7 +32,9 @@ export function frozenBy(
     throw new UsageError(
       `--freeze ${part}: the model has no such parameters; ` +
         (hint === undefined
-          ? `it has ${[...new Set(all.map((name) => name.split(".")[0]))]}`
+          ? `it has ${
+            [...new Set(all.map((name) => name.split(".")[0]))].join(", ")
+          }`
           : `did you mean ${hint}?`),
     );
   }

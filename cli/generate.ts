@@ -18,6 +18,7 @@ import { helpText } from "./help.ts";
 import { listenForInterruption } from "./interruption.ts";
 import { openDevice } from "./open_device.ts";
 import { bold, openOutput, printable } from "./output.ts";
+import { flagName } from "./option.ts";
 import { completeOptions, parseArguments } from "./parse.ts";
 import { enterCallersFolder } from "./path.ts";
 import { damageNotes, findModel } from "./run_folder.ts";
@@ -41,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const device = await openDevice(values);
   await (checkpoint.manifest.task.name === "translation"
-    ? translatePrompt(checkpoint, values)
+    ? translatePrompt(checkpoint, given)
     : writeOn(checkpoint, values));
   device.close();
   return 0;
@@ -56,11 +57,23 @@ async function writeOn(
   await writeWith(writer, checkPrompt(writer, values.prompt), values);
 }
 
+/** Options that say how a GPT chooses among tokens, and how many. */
+const ofChoice = ["count", "temperature", "topK", "topP", "seed"] as const;
+
 /** Writes the translation of the prompt. */
 async function translatePrompt(
   checkpoint: ModelCheckpoint,
-  { prompt = "" }: GenerateValues,
+  given: Partial<GenerateValues>,
 ): Promise<void> {
+  const { prompt = "" } = given;
+  const unused = ofChoice.find((name) => given[name] !== undefined);
+  if (unused !== undefined) {
+    throw new UsageError(
+      `--${flagName(unused)} ${given[unused]} is for a GPT; ` +
+        `${checkpoint.path} is a translator, which searches with the beams ` +
+        `of its run`,
+    );
+  }
   if (prompt.trim() === "") {
     throw new UsageError(
       `--from ${checkpoint.path}: is a translator; give it a sentence by ` +

@@ -19,7 +19,7 @@ import { nearest } from "./suggestion.ts";
 import type { TrainValues } from "./train_command.ts";
 
 /** The tokenizers that can be asked for by name. */
-export const tokenizerKinds = [
+const tokenizerKinds = [
   "byte",
   "character",
   "bpe",

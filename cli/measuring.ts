@@ -11,6 +11,7 @@ import {
 } from "../train/mod.ts";
 import type { Output } from "./output.ts";
 import { parent } from "./path.ts";
+import { rewriteReport } from "./run_report.ts";
 import { taskKind } from "./tasks/mod.ts";
 import type { TrainValues } from "./train_command.ts";
 
@@ -36,17 +37,17 @@ export async function measureAndKeep(
     ...evaluation,
     data: dataWords(values),
     checkpoint: checkpoint.path.slice(run.length + 1),
+    date: new Date().toISOString(),
   };
   await appendEvaluation(run, record);
+  await rewriteReport(run);
   return record;
 }
 
 /** The data that a model is measured on in words, for the record. */
-export function dataWords(
-  { data, validationData, validation }: TrainValues,
-): string {
+export function dataWords({ data, validationData }: TrainValues): string {
   if (validationData.length > 0) return validationData.join(", ");
-  return `the last ${Math.round(100 * validation)} % of ${
+  return `what is kept to measure on of ${
     data.length === 0 ? "the task's own data" : data.join(", ")
   }`;
 }

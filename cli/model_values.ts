@@ -6,7 +6,7 @@
 
 import type { Tokenizer } from "../data/mod.ts";
 import { type GptConfiguration, gptConfiguration } from "../models/mod.ts";
-import { UsageError } from "./failure.ts";
+import { fromOptions } from "./failure.ts";
 import type { TrainValues } from "./train_command.ts";
 
 /** The options that shape a model. */
@@ -24,8 +24,8 @@ export function modelConfiguration(
   values: ModelValues,
   { vocabularySize }: Pick<Tokenizer, "vocabularySize">,
 ): GptConfiguration {
-  try {
-    return gptConfiguration({
+  return fromOptions(() =>
+    gptConfiguration({
       vocabulary: vocabularySize,
       context: values.seq,
       width: values.dim,
@@ -35,9 +35,6 @@ export function modelConfiguration(
       after: values.after,
       endTime: values.endTime,
       tied: !values.untied,
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+    })
+  );
 }

@@ -46,3 +46,8 @@ export function enterCallersFolder(): void {
     if (!isMissing(error)) throw error;
   }
 }
+
+/** A path as a shell takes it. */
+export function shellWord(path: string): string {
+  return /^[\w./:-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

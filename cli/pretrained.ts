@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BertConfiguration } from "../models/mod.ts";
 import {
   encoderFromCheckpoint,
   loadModelCheckpoint,
@@ -31,13 +32,32 @@ export async function openPretrained(from: string): Promise<PretrainedEncoder> {
   const checkpoint = await loadModelCheckpoint(
     await findModel("--from", from),
   );
-  const { name } = checkpoint.manifest.task;
+  const { task: { name }, settings } = checkpoint.manifest;
   if (name !== "bert" && name !== "classify") {
+    // A fine-tuned tagger's checkpoint isn't one of the task's own kind.
+    const options = settings.options as Partial<TrainValues> | undefined;
     throw new UsageError(
-      `--from ${from}: is a run of the task ${name}; expected bert or classify`,
+      `--from ${from}: is a run of the task ${options?.task ?? name}; ` +
+        `expected bert or classify`,
     );
   }
   return { ...encoderFromCheckpoint(checkpoint), name: from };
+}
+
+/**
+ * Makes sure that a trained encoder sees rows of `--seq` tokens.
+ *
+ * @throws {UsageError} If it doesn't.
+ */
+export function requireSeen(
+  { seq }: Pick<TrainValues, "seq">,
+  { context }: Pick<BertConfiguration, "context">,
+): void {
+  if (seq <= context) return;
+  throw new UsageError(
+    `--seq ${seq} is longer than the ${context} tokens that the trained model ` +
+      `sees`,
+  );
 }
 
 /** The most tokens of a row where nothing else is asked for. */

@@ -12,6 +12,7 @@ import type {
 } from "../train/mod.ts";
 import { flagName, type OptionTable, type OptionValues } from "./option.ts";
 import type { Command } from "./parse.ts";
+import { shellWord } from "./path.ts";
 import { commandFor, taskKind } from "./tasks/mod.ts";
 import type { PreparedTask } from "./tasks/task_kind.ts";
 import type { TrainValues } from "./train_command.ts";
@@ -47,9 +48,10 @@ export function reportDetails(
       values as OptionValues<OptionTable>,
     ),
     samples,
+    samplesTitle: prepared.samplesTitle,
     reference,
     commands: [
-      ...commands(folder),
+      ...commands(shellWord(folder)),
       [
         `${resumeCall(folder)} --steps ${2 * values.steps}`,
         "Train it for longer",
@@ -87,19 +89,9 @@ function formatValue(value: unknown, separator: string): string | undefined {
   return text === "" ? undefined : text;
 }
 
-/** The command that writes text with a run's model. */
-export function generateCall(folder: string): string {
-  return `deno task generate --from ${quote(folder)}`;
-}
-
 /** The command that goes on with a run. */
 export function resumeCall(folder: string): string {
-  return `deno task train --resume ${quote(folder)}`;
-}
-
-/** A path as a shell takes it. */
-function quote(path: string): string {
-  return /^[\w./:-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+  return `deno task train --resume ${shellWord(folder)}`;
 }
 
 /** A size such as `1.2 MB`. */

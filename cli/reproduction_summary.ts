@@ -4,6 +4,7 @@
  * @module
  */
 
+import { shellWord } from "./path.ts";
 import { comparedNames } from "../train/comparison.ts";
 import { differenceWords } from "../train/metric_difference.ts";
 import { metricName, metricValue } from "../train/metric_words.ts";
@@ -104,7 +105,7 @@ export function writeSummary(
     output.write(`${faint(output, name.padEnd(column))}${text}\n`);
   line("report", report);
   if (done) return;
-  line("resume", `deno task reproduce --resume ${folder}   goes on with all`);
+  line("resume", `deno task reproduce --resume ${shellWord(folder)}`);
 }
 
 const column = 13;

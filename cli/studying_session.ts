@@ -25,6 +25,7 @@ import { listenForInterruption } from "./interruption.ts";
 import { flagName } from "./option.ts";
 import { describeDevice } from "./open_device.ts";
 import { bold, faint, type Output } from "./output.ts";
+import { shellWord } from "./path.ts";
 import { configurationRows } from "./report_details.ts";
 import { claimRun } from "./run_claim.ts";
 import { studyCommand, type StudyValues } from "./study_command.ts";
@@ -158,9 +159,9 @@ function writeEnding(
   output.write(`${faint(output, "report  ")}${report}\n`);
   if (!done) {
     output.write(
-      `${
-        faint(output, "resume  ")
-      }deno task study --resume ${folder}   goes on with the whole study\n`,
+      `${faint(output, "resume  ")}deno task study --resume ${
+        shellWord(folder)
+      }   goes on with the whole study\n`,
     );
   }
 }

@@ -18,7 +18,6 @@ import {
   summarize,
   type Summary,
   train,
-  trainingReport,
   type TrainingRun,
   type TrainOptions,
 } from "../train/mod.ts";
@@ -34,9 +33,11 @@ import { createProgress } from "./progress.ts";
 import { reportDetails, resumeCall } from "./report_details.ts";
 import { claimRun } from "./run_claim.ts";
 import { damageNotes, newRunFolder } from "./run_folder.ts";
+import { writeReport } from "./run_report.ts";
 import { trainingSolver } from "./solver_values.ts";
+import { shellWord } from "./path.ts";
 import type { PreparedTask } from "./tasks/task_kind.ts";
-import type { TrainValues } from "./train_command.ts";
+import type { TaskName, TrainValues } from "./train_command.ts";
 import {
   savedOptions,
   type TrainRequest,
@@ -45,15 +46,21 @@ import {
 
 /** What `--json` prints. */
 export interface TrainingSummary {
+  /** Folder of the run. */
+  readonly run: string;
+  /** What was trained. */
+  readonly task: TaskName;
   /** Steps done. */
   readonly steps: number;
   /** Smoothed training loss in nats per token. */
   readonly loss: number;
   /** Last validation loss in nats per token; NaN if none was measured. */
   readonly valLoss: number;
+  /** The task's own measures of the last validation, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** Median duration of a step. */
   readonly msPerStep: number;
-  /** At this duration. */
+  /** Tokens, images or sentences a second at this duration. */
   readonly tokensPerSecond: number;
   /** Number of trained scalars. */
   readonly parameters: number;
@@ -156,27 +163,26 @@ export async function trainAndTell(
   const summary = summarize(history(events));
   const machine = describeDevice(device);
   const kind = device.name as TrainValues["device"];
-  const report = `${folder}/report.html`;
-  await Deno.writeTextFile(
-    report,
-    trainingReport(
-      events,
-      reportDetails({
-        values: { ...values, device: kind },
-        prepared,
-        folder,
-        machine,
-        samples,
-        reference,
-      }),
-    ),
+  const report = await writeReport(
+    folder,
+    reportDetails({
+      values: { ...values, device: kind },
+      prepared,
+      folder,
+      machine,
+      samples,
+      reference,
+    }),
   );
   // What a run is part of says itself how it goes on.
   writeEnding(session, summary, stop, report, signal !== undefined);
   return {
+    run: folder,
+    task: values.task,
     steps: summary.steps,
     loss: summary.loss,
     valLoss: summary.validationLoss,
+    metrics: summary.metrics,
     msPerStep: summary.millisecondsPerStep,
     tokensPerSecond: summary.tokensPerSecond,
     parameters: start?.parameters ?? 0,
@@ -250,7 +256,8 @@ function startRun(
 
 function writeIntroduction(
   { values, prepared, folder, device, output }: Session,
-  { step, parameters, checkpoint = "", damaged, solver }: StartEvent,
+  { step, parameters, frozen = 0, checkpoint = "", damaged, solver }:
+    StartEvent,
 ): void {
   for (const note of damageNotes(checkpoint, damaged)) {
     output.write(`Note: ${note}.\n`);
@@ -259,7 +266,8 @@ function writeIntroduction(
     ["data", `${prepared.data}, ${prepared.dataDetails}`],
     [
       "model",
-      `${prepared.model}: ${parameters.toLocaleString("en")} parameters`,
+      `${prepared.model}: ${parameters.toLocaleString("en")} parameters` +
+      (frozen === 0 ? "" : `, and ${frozen.toLocaleString("en")} frozen ones`),
     ],
     ["solver", solver === undefined ? "serial" : solverWords(solver)],
     [
@@ -307,7 +315,7 @@ function writeEnding(
     if (stop?.reason === "early") {
       output.write("Stopped early: the validation loss no longer falls.\n");
     }
-    const [next] = prepared.commands(folder);
+    const [next] = prepared.commands(shellWord(folder));
     if (next !== undefined) lines.push(["then", next[0]]);
   }
   for (const [name, value] of lines) {

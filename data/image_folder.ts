@@ -7,7 +7,7 @@ import { parsePng } from "./png.ts";
 import { parsePortablePixmap } from "./portable_pixmap.ts";
 
 /** Whether a file is called as the images are that can be read. */
-export function isPicturePath(path: string): boolean {
+function isPicturePath(path: string): boolean {
   return /\.(png|ppm|pgm|pnm)$/i.test(path);
 }
 

@@ -65,7 +65,7 @@ export function splitImages(images: ImageSet, share: number): ImageSplit {
 }
 
 /** The size of an image as errors say it: `28 × 28, 1 channel`. */
-export function imageSize(
+function imageSize(
   { width, height, channels }: Pick<ImageSet, "width" | "height" | "channels">,
 ): string {
   const word = channels === 1 ? "channel" : "channels";

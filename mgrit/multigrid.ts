@@ -177,7 +177,7 @@ export function multigrid<X>(
     residuals,
     sweeps,
     evaluations: levels.map(({ index }) => stepsOn(index, sweeps)),
-    exactIterations: several ? exactAfter(solver, options) : 0,
+    exactIterations: several ? iterationsFor(levels[1].steps, options) : 0,
   };
 }
 
@@ -189,15 +189,36 @@ function stepsOn(index: number, sweeps: readonly Sweep[]): number {
 }
 
 /**
- * Every cycle makes a C-point more exact, from the left, and each of its
- * C-relaxations one more if it isn't weighted.
+ * Whether the final sweep ends in the serial march's states but for rounding,
+ * whatever the coarse steps are: all of its intervals begin at exact C-points.
+ *
+ * @param steps N ≥ 1.
+ * @throws {RangeError} If levels or factors don't go with the steps.
  */
-function exactAfter<X>(
-  { levels, fcSweeps, weights }: Multigrid<X>,
-  { guess }: MultigridOptions<X>,
+export function isExact<X>(
+  steps: number,
+  options: MultigridOptions<X>,
+): boolean {
+  if (options.levels === 1) return true;
+  const [{ coarsePoints }] = hierarchy(steps, options);
+  // The last C-point begins an interval only if there are F-points behind it.
+  const starts = coarsePoints.filter((point) => point < steps).length;
+  return options.iterations >= iterationsFor(starts, options);
+}
+
+/**
+ * Iterations that make so many C-points exact. Every cycle makes one more of
+ * them exact, from the left, and each of its C-relaxations one more if it isn't
+ * weighted.
+ */
+function iterationsFor<X>(
+  points: number,
+  { relaxation, weight = 1, guess }: MultigridOptions<X>,
 ): number {
-  const perCycle = weights[0] === 1 ? fcSweeps[0] + 1 : 1;
-  return Math.ceil(levels[1].steps / perCycle) + (guess === "skip" ? 1 : 0);
+  const perCycle = ofLevel(weight, 0) === 1
+    ? fcSweepsOf(ofLevel(relaxation, 0)) + 1
+    : 1;
+  return Math.ceil(points / perCycle) + (guess === "skip" ? 1 : 0);
 }
 
 /** Iterations on the finest grid until its C-points are good enough. */

@@ -19,7 +19,7 @@
  * @module
  */
 
-import { mul, scope, type Tensor, zeros } from "../tensor/internal.ts";
+import { scope, type Tensor, zeros } from "../tensor/internal.ts";
 import { activationFromHuggingFace } from "./activation.ts";
 import {
   type BertConfiguration,
@@ -38,7 +38,6 @@ import {
 import type { NormPlace } from "./layer_stacks.ts";
 import { ArrayWriter, NamedArrays } from "./named_arrays.ts";
 import type { HostArray } from "./safetensors.ts";
-import { sinusoids } from "./sinusoidal_positions.ts";
 import { type LayerNames, loadStacks, saveStacks } from "./stack_weights.ts";
 import type { Affine } from "./sublayers.ts";
 
@@ -65,11 +64,7 @@ function layerNames(norm: NormPlace): LayerNames {
   };
 }
 
-/**
- * Fresh embeddings and layers, and the final norm of pre-LN layers. Positions
- * begin as sinusoids: attention to neighbours is then learned much sooner than
- * from random ones.
- */
+/** Fresh embeddings and layers, and the final norm of pre-LN layers. */
 export function initializeEncoder(
   configuration: BertConfiguration,
   draw: DrawWeight,
@@ -77,7 +72,7 @@ export function initializeEncoder(
   const { vocabulary, context, segments, width, norm } = configuration;
   const open = {
     tokens: draw([vocabulary, width]),
-    positions: mul(sinusoids(context, width, "halves"), 0.05),
+    positions: draw([context, width]),
     segments: draw([segments, width]),
     norm: freshNorm(width),
   };
@@ -94,8 +89,8 @@ export function initializeEncoder(
 }
 
 /**
- * Fresh parameters: weights normal with deviation 0.02, as BERT's, but for
- * positions, see `initializeEncoder`; with pre-LN layers those of MLP, values and attention output times √(ln 2L), see
+ * Fresh parameters: weights normal with deviation 0.02, as BERT's, with pre-LN
+ * layers those of MLP, values and attention output times √(ln 2L), see
  * `scaledBranches`. Biases 0, normalizations 1 and 0. A pure function of
  * configuration and seed.
  */

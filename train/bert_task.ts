@@ -21,16 +21,7 @@ import {
   initializeBert,
   type Precision,
 } from "../models/mod.ts";
-import {
-  argmax,
-  cast,
-  crossEntropy,
-  div,
-  equal,
-  sum,
-  type Tensor,
-  tensor,
-} from "../tensor/internal.ts";
+import { type Tensor, tensor } from "../tensor/internal.ts";
 import {
   type BertBatch,
   bertBatch,
@@ -39,10 +30,11 @@ import {
   textLength,
 } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
+import { measureClasses } from "./class_measures.ts";
 import { restoreTensors } from "./host_tensors.ts";
-import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
-import type { JsonRecord, TrainingTask } from "./task.ts";
+import type { TrainingTask } from "./task.ts";
+import { taskDescription } from "./task_description.ts";
 import { type BatchMeasures, validateBatches } from "./validation.ts";
 
 /** What a BERT is trained on, and how batches are made of it. */
@@ -239,12 +231,7 @@ export function measureGaps(
     positions,
     { precision },
   );
-  const right = sum(cast(equal(argmax(logits), labels), "float"));
-  return {
-    weight: batch.gaps,
-    loss: crossEntropy(logits, labels),
-    metrics: { accuracy: div(right, batch.gaps) },
-  };
+  return measureClasses({ logits, labels }, batch.gaps);
 }
 
 /** A trained BERT, with what turns text into its tokens. */
@@ -265,34 +252,21 @@ export interface TrainedBert {
  * @throws {CheckpointError} If it is of another task, or lacks something.
  */
 export function bertFromCheckpoint(checkpoint: ModelCheckpoint): TrainedBert {
-  const { manifest: { task }, path } = checkpoint;
-  if (task.name !== "bert") {
-    throw new CheckpointError(
-      `${path}: is a checkpoint of the task "${task.name}", not of a BERT`,
-    );
-  }
-  const description = bertDescription(path, task.description);
+  const description = taskDescription<BertDescription>(
+    checkpoint,
+    "bert",
+    "a BERT",
+    ["model", "tokenizer"],
+  );
   const configuration = bertConfiguration(description.model);
   return {
     configuration,
     parameters: restoreTensors(
-      `${path}/parameters.safetensors`,
+      `${checkpoint.path}/parameters.safetensors`,
       initializeBert(configuration, description.seed),
       checkpoint.parameters,
     ),
     description,
     tokenizer: tokenizerFromJson(description.tokenizer),
   };
-}
-
-function bertDescription(path: string, given: JsonRecord): BertDescription {
-  const description = given as unknown as BertDescription;
-  const { model, tokenizer } = description;
-  if (
-    typeof model === "object" && model !== null && tokenizer !== undefined
-  ) return description;
-  throw new CheckpointError(
-    `${path}/manifest.json: the task's description has no model or no ` +
-      `tokenizer; use another checkpoint`,
-  );
 }

@@ -10,20 +10,15 @@ import {
   type LabelledExamples,
   type LabelledText,
 } from "../data/mod.ts";
+import { evaluateClasses } from "./class_measures.ts";
 import {
   bertLayout,
   textsByLength,
   type TrainedClassifier,
 } from "./classification_task.ts";
-import { predict, readNumbers } from "./classifier_measures.ts";
+import { logitsOf, predict, readNumbers } from "./classifier_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
-import {
-  accuracy,
-  confusionMatrix,
-  macroF1,
-  pearson,
-  spearman,
-} from "./metrics/mod.ts";
+import { pearson, spearman } from "./metrics/mod.ts";
 import { type Watch, watchedBatches } from "./watched_batches.ts";
 
 /** How a classifier is measured. */
@@ -31,9 +26,6 @@ export interface ClassificationEvaluationOptions extends Watch {
   /** Texts of a batch, ≥ 1; default: as in training. */
   readonly batch?: number;
 }
-
-/** What labels that the classifier doesn't know are called among the classes. */
-const otherClass = "(another)";
 
 /**
  * Measures a classifier on texts that are encoded with its classes: the loss,
@@ -65,41 +57,12 @@ export async function evaluateClassification(
       },
     };
   }
-  const { classes } = trained.description;
-  const expected: number[] = [];
-  const predicted: number[] = [];
-  let lossSum = 0;
-  let known = 0;
-  for (const rows of batches) {
-    const { logits, loss } = await predict(trained, rows);
-    const inBatch = rows.labels.reduce((sum, x) => sum + +(x >= 0), 0);
-    rows.labels.forEach((label, row) => {
-      expected.push(label >= 0 ? label : classes.length);
-      predicted.push(likeliest(rowOf(logits, row, classes.length)));
-    });
-    if (inBatch > 0) lossSum += inBatch * loss;
-    known += inBatch;
-  }
-  const names = known < expected.length ? [...classes, otherClass] : classes;
-  const confusion = confusionMatrix(names, expected, predicted);
-  return {
-    loss: lossSum / known,
-    examples: expected.length,
-    metrics: { accuracy: accuracy(confusion), macroF1: macroF1(confusion) },
-    confusion,
-  };
-}
-
-function rowOf(
-  logits: ArrayLike<number>,
-  row: number,
-  outputs: number,
-): readonly number[] {
-  return Array.from({ length: outputs }, (_, i) => logits[row * outputs + i]);
-}
-
-function likeliest(logits: readonly number[]): number {
-  return logits.indexOf(Math.max(...logits));
+  return await evaluateClasses(
+    trained.description.classes,
+    batches,
+    (rows) => rows,
+    (rows) => logitsOf(trained, rows),
+  );
 }
 
 /** What a classifier says of a text. */
@@ -126,14 +89,15 @@ export async function classifyTexts(
       layout,
       classes.length === 0 ? "numbers" : classes,
     );
-    const { logits } = await predict(trained, labelledBatch(examples, [0]));
+    const logits = Array.from(
+      await predict(trained, labelledBatch(examples, [0])),
+    );
     if (classes.length === 0) {
       classified.push({ label: String(logits[0]) });
       continue;
     }
-    const row = rowOf(logits, 0, classes.length);
-    const best = likeliest(row);
-    const sum = row.reduce((s, x) => s + Math.exp(x - row[best]), 0);
+    const best = logits.indexOf(Math.max(...logits));
+    const sum = logits.reduce((s, x) => s + Math.exp(x - logits[best]), 0);
     classified.push({ label: classes[best], probability: 1 / sum });
   }
   return classified;

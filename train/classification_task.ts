@@ -30,16 +30,17 @@ import {
 } from "../models/mod.ts";
 import { bertTokens } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
+import { countKnown, measureClasses } from "./class_measures.ts";
 import {
   batchTensors,
-  measureClasses,
+  logitsOf,
   type MeasuredClassifier,
   measureNumbers,
 } from "./classifier_measures.ts";
 import { restoreTensors } from "./host_tensors.ts";
-import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
-import type { JsonRecord, TrainingTask } from "./task.ts";
+import type { TrainingTask } from "./task.ts";
+import { taskDescription } from "./task_description.ts";
 import { validateBatches } from "./validation.ts";
 
 /** Weights that a classifier may begin with. */
@@ -244,7 +245,12 @@ export function classificationTask(
         : validateBatches(
           parameters.open.tokens.device,
           rows,
-          (row) => measureClasses({ ...measured, parameters }, row),
+          (row) =>
+            measureClasses(
+              logitsOf({ ...measured, parameters }, row),
+              row.batch,
+              countKnown(row.labels),
+            ),
         );
     }),
     description: { ...description },
@@ -301,13 +307,12 @@ export interface TrainedClassifier extends MeasuredClassifier {
 export function classifierFromCheckpoint(
   checkpoint: ModelCheckpoint,
 ): TrainedClassifier {
-  const { manifest: { task }, path } = checkpoint;
-  if (task.name !== "classify") {
-    throw new CheckpointError(
-      `${path}: is a checkpoint of the task "${task.name}", not of a classifier`,
-    );
-  }
-  const description = classificationDescription(path, task.description);
+  const description = taskDescription<ClassificationDescription>(
+    checkpoint,
+    "classify",
+    "a classifier",
+    ["model", "classes", "tokenizer"],
+  );
   const { model, tokenizer, seed } = description;
   const configuration = classifierConfiguration(
     bertConfiguration(model),
@@ -316,27 +321,11 @@ export function classifierFromCheckpoint(
   return {
     configuration,
     parameters: restoreTensors(
-      `${path}/parameters.safetensors`,
+      `${checkpoint.path}/parameters.safetensors`,
       initializeClassifier(configuration, seed),
       checkpoint.parameters,
     ),
     description,
     tokenizer: tokenizerFromJson(tokenizer),
   };
-}
-
-function classificationDescription(
-  path: string,
-  given: JsonRecord,
-): ClassificationDescription {
-  const description = given as unknown as ClassificationDescription;
-  const { model, classes, tokenizer } = description;
-  if (
-    typeof model?.head === "object" && Array.isArray(classes) &&
-    tokenizer !== undefined
-  ) return description;
-  throw new CheckpointError(
-    `${path}/manifest.json: the task's description has no model, classes or ` +
-      `tokenizer; use another checkpoint`,
-  );
 }

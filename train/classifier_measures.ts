@@ -13,21 +13,10 @@ import {
   type ClassifierParameters,
   type Precision,
 } from "../models/mod.ts";
-import {
-  argmax,
-  cast,
-  crossEntropy,
-  dispose,
-  equal,
-  mean,
-  meanSquaredError,
-  reshape,
-  type Tensor,
-  tensor,
-} from "../tensor/internal.ts";
+import { type Tensor, tensor } from "../tensor/internal.ts";
+import type { ClassLogits } from "./class_measures.ts";
 import { pearson } from "./metrics/mod.ts";
 import type { Validation } from "./task.ts";
-import type { BatchMeasures } from "./validation.ts";
 
 /** A classifier in use. */
 export interface MeasuredClassifier {
@@ -39,26 +28,16 @@ export interface MeasuredClassifier {
   readonly precision?: Precision;
 }
 
-/**
- * The loss and the accuracy on a batch of texts. Texts whose label is none of
- * the classes count as wrong, and not in the loss.
- */
-export function measureClasses(
+/** What a classifier says of a batch of texts, and what is right. */
+export function logitsOf(
   { configuration, parameters, precision }: MeasuredClassifier,
   rows: LabelledBatch,
-): BatchMeasures {
+): ClassLogits {
   const { inputs, labels } = batchTensors(configuration, rows);
   const logits = classifierLogits(configuration, parameters, inputs, {
     precision,
   });
-  return {
-    weight: rows.batch,
-    lossWeight: rows.labels.reduce((sum, label) => sum + +(label >= 0), 0),
-    loss: crossEntropy(logits, labels),
-    metrics: {
-      accuracy: mean(cast(equal(argmax(logits), labels), "float")),
-    },
-  };
+  return { logits, labels };
 }
 
 /** A batch as the model takes it. */
@@ -97,35 +76,21 @@ export async function readNumbers(
   const predicted: number[] = [];
   let squares = 0;
   for (const rows of batches) {
-    const { logits, loss } = await predict(model, rows);
-    squares += rows.batch * loss;
-    expected.push(...rows.labels);
-    predicted.push(...Array.from(logits));
+    const said = await predict(model, rows);
+    rows.labels.forEach((label, row) => {
+      squares += (label - said[row]) ** 2;
+      expected.push(label);
+      predicted.push(said[row]);
+    });
   }
   return { loss: squares / expected.length, expected, predicted };
 }
 
-/** Logits `[batch · outputs]` of a batch, and its loss. */
+/** Logits `[batch · outputs]` of a batch. */
 export async function predict(
-  { configuration, parameters, precision }: MeasuredClassifier,
+  model: MeasuredClassifier,
   rows: LabelledBatch,
-): Promise<{ logits: ArrayLike<number>; loss: number }> {
-  const result = evaluate(() => {
-    const { inputs, labels } = batchTensors(configuration, rows);
-    const logits = classifierLogits(configuration, parameters, inputs, {
-      precision,
-    });
-    const loss = configuration.head.kind === "number"
-      ? meanSquaredError(logits, reshape(labels, logits.shape))
-      : crossEntropy(logits, labels);
-    return { logits, loss };
-  });
-  try {
-    return {
-      logits: await result.logits.data(),
-      loss: await result.loss.item(),
-    };
-  } finally {
-    dispose(result);
-  }
+): Promise<ArrayLike<number>> {
+  using logits = evaluate(() => logitsOf(model, rows).logits);
+  return await logits.data();
 }

@@ -10,14 +10,8 @@ import {
   validationBatches,
 } from "../data/mod.ts";
 import { gptLogits } from "../models/mod.ts";
-import {
-  argmax,
-  cast,
-  crossEntropy,
-  equal,
-  mean,
-  tensor,
-} from "../tensor/internal.ts";
+import { tensor } from "../tensor/internal.ts";
+import { measureClasses } from "./class_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { TrainedGpt } from "./gpt_task.ts";
 import { bitsPerByte, perplexity } from "./metrics/mod.ts";
@@ -63,13 +57,7 @@ export async function evaluateGpt(
         parameters,
         tensor(inputs, { shape }),
       );
-      return {
-        weight: batch,
-        loss: crossEntropy(logits, labels),
-        metrics: {
-          accuracy: mean(cast(equal(argmax(logits), labels), "float")),
-        },
-      };
+      return measureClasses({ logits, labels }, batch * sequence);
     },
   );
   return {

@@ -24,9 +24,9 @@ import {
 import { type Tensor, tensor } from "../tensor/internal.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { restoreTensors } from "./host_tensors.ts";
-import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
-import type { JsonRecord, TrainingTask } from "./task.ts";
+import type { TrainingTask } from "./task.ts";
+import { taskDescription } from "./task_description.ts";
 import { validateBatches } from "./validation.ts";
 
 /** What a GPT is trained on, and how batches are made of it. */
@@ -196,18 +196,17 @@ export interface TrainedGpt {
  * @throws {CheckpointError} If it is of another task, or lacks something.
  */
 export function gptFromCheckpoint(checkpoint: ModelCheckpoint): TrainedGpt {
-  const { manifest: { task }, path } = checkpoint;
-  if (task.name !== "gpt") {
-    throw new CheckpointError(
-      `${path}: is a checkpoint of the task "${task.name}", not of a GPT`,
-    );
-  }
-  const description = gptDescription(path, task.description);
+  const description = taskDescription<GptDescription>(
+    checkpoint,
+    "gpt",
+    "a GPT",
+    ["model"],
+  );
   const configuration = gptConfiguration(description.model);
   return {
     configuration,
     parameters: restoreTensors(
-      `${path}/parameters.safetensors`,
+      `${checkpoint.path}/parameters.safetensors`,
       initializeGpt(configuration, description.seed),
       checkpoint.parameters,
     ),
@@ -215,15 +214,4 @@ export function gptFromCheckpoint(checkpoint: ModelCheckpoint): TrainedGpt {
     tokenizer: description.tokenizer &&
       tokenizerFromJson(description.tokenizer),
   };
-}
-
-function gptDescription(path: string, given: JsonRecord): GptDescription {
-  const description = given as unknown as GptDescription;
-  if (typeof description.model === "object" && description.model !== null) {
-    return description;
-  }
-  throw new CheckpointError(
-    `${path}/manifest.json: the task's description has no model; ` +
-      `use another checkpoint`,
-  );
 }

@@ -28,19 +28,20 @@ import {
 import { crossEntropy, tensor } from "../tensor/internal.ts";
 import { bertTokens } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
+import {
+  type ClassLogits,
+  countKnown,
+  evaluateClasses,
+  measureClasses,
+} from "./class_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { restoreTensors } from "./host_tensors.ts";
-import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import type { PretrainedEncoder } from "./pretrained_encoder.ts";
 import type { TrainingTask } from "./task.ts";
+import { taskDescription } from "./task_description.ts";
 import { validateBatches } from "./validation.ts";
 import { type Watch, watchedBatches } from "./watched_batches.ts";
-import {
-  evaluateWords,
-  measureWords,
-  type WordLogits,
-} from "./word_measures.ts";
 
 /** What a tagger of pieces is trained on, and how batches are made of it. */
 export interface PieceTaggerTaskOptions {
@@ -151,9 +152,10 @@ export function pieceTaggerTask(
         parameters.open.tokens.device,
         piecesByLength(validation, batch, batches),
         (rows) =>
-          measureWords(
+          measureClasses(
             logitsOf({ configuration, parameters }, rows, { precision }),
-            rows,
+            rows.words,
+            countKnown(rows.labels),
           ),
       )),
     description: { ...description },
@@ -207,7 +209,7 @@ function logitsOf(
   >,
   { tokens, keep, labels, batch, sequence }: PieceBatch,
   options: StackCallOptions = {},
-): WordLogits {
+): ClassLogits {
   const shape = [batch, sequence];
   const inputs = {
     tokens: tensor(tokens, { shape }),
@@ -239,21 +241,13 @@ export interface TrainedPieceTagger {
 export function pieceTaggerFromCheckpoint(
   checkpoint: ModelCheckpoint,
 ): TrainedPieceTagger {
-  const { manifest: { task }, path } = checkpoint;
-  if (task.name !== "piece-tagger") {
-    throw new CheckpointError(
-      `${path}: is a checkpoint of the task "${task.name}", not of a tagger ` +
-        `of pieces`,
-    );
-  }
-  const description = task.description as unknown as PieceTaggerDescription;
-  const { model, classes, tokenizer, seed } = description;
-  if (model?.head === undefined || !classes || !tokenizer) {
-    throw new CheckpointError(
-      `${path}/manifest.json: the task's description has no model, classes or ` +
-        `tokenizer; use another checkpoint`,
-    );
-  }
+  const description = taskDescription<PieceTaggerDescription>(
+    checkpoint,
+    "piece-tagger",
+    "a tagger of pieces",
+    ["model", "classes", "tokenizer"],
+  );
+  const { model, tokenizer, seed } = description;
   const configuration = classifierConfiguration(
     bertConfiguration(model),
     model.head,
@@ -261,7 +255,7 @@ export function pieceTaggerFromCheckpoint(
   return {
     configuration,
     parameters: restoreTensors(
-      `${path}/parameters.safetensors`,
+      `${checkpoint.path}/parameters.safetensors`,
       initializeClassifier(configuration, seed),
       checkpoint.parameters,
     ),
@@ -280,7 +274,7 @@ export async function evaluatePieceTagger(
   options: Watch & { readonly batch?: number } = {},
 ): Promise<Evaluation> {
   const { batch = trained.description.batch } = options;
-  return await evaluateWords(
+  return await evaluateClasses(
     trained.description.classes,
     watchedBatches(
       piecesByLength(examples, batch),
@@ -288,7 +282,7 @@ export async function evaluatePieceTagger(
       ({ words }) => words,
       options,
     ),
-    ({ labels, firsts }) => ({ labels, isWord: firsts }),
+    ({ labels, firsts }) => ({ labels, isExample: firsts }),
     (rows) => logitsOf(trained, rows),
   );
 }

@@ -55,6 +55,8 @@ export interface ReportDetails {
   readonly configuration: readonly ConfigurationRow[];
   /** Texts that the trained model wrote. */
   readonly samples: readonly Sample[];
+  /** What stands above them; default: what a GPT's samples are. */
+  readonly samplesTitle?: string;
   /** Commands to go on with, and what they do. */
   readonly commands: readonly (readonly [call: string, does: string])[];
   /** What the trained model was worth on other data; default: none. */
@@ -314,14 +316,16 @@ function typicalDuration(steps: readonly StepEvent[], index: number): number {
   return quantile(around.map(({ milliseconds }) => milliseconds), 0.5);
 }
 
-function samples({ samples }: ReportDetails): string {
+function samples(
+  { samples, samplesTitle = "What the model writes" }: ReportDetails,
+): string {
   if (samples.length === 0) return "";
   const texts = samples.map(({ prompt, text }) =>
     `<pre><mark>${escapeHtml(prompt.trimStart())}</mark>${
       escapeHtml(text)
     }</pre>`
   );
-  return `<h2>What the model writes</h2>\n${texts.join("\n")}`;
+  return `<h2>${escapeHtml(samplesTitle)}</h2>\n${texts.join("\n")}`;
 }
 
 function timings({ steps, resumed }: History, summary: Summary): string {

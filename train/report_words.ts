@@ -13,6 +13,7 @@ import {
   type MultigridOptions,
 } from "../mgrit/mod.ts";
 import { ofLevel } from "../mgrit/hierarchy.ts";
+import { isExact } from "../mgrit/multigrid.ts";
 import type { ProbeEvent, SwitchEvent } from "./event.ts";
 import { short } from "./report_format.ts";
 import type { SolverDescription } from "./solver.ts";
@@ -79,10 +80,20 @@ export function solverWords(solver: SolverDescription): string {
     guessWords(first),
     ...(execution === "stacked" ? ["stacked"] : []),
   ];
-  const probes = control === undefined
-    ? "; no probes"
-    : `; probe every ${control.interval}`;
-  return parts.join(", ") + probes;
+  return [
+    parts.join(", "),
+    ...(isExactNow(solver) ? [`exact for ${solver.layers} layers`] : []),
+    control === undefined ? "no probes" : `probe every ${control.interval}`,
+  ].join("; ");
+}
+
+/** Whether iterations are so many for the layers that nothing is approximate. */
+function isExactNow({ layers, state, ...options }: SolverDescription): boolean {
+  const iterated = directions.filter((direction) => !state[direction].serial);
+  return iterated.length > 0 && iterated.every((direction) => {
+    const { iterations } = state[direction];
+    return isExact(layers, { ...options[direction], iterations });
+  });
 }
 
 /** The direction with more levels. */

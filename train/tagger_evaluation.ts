@@ -12,6 +12,11 @@ import {
   type TaggedSentence,
 } from "../data/mod.ts";
 import { taggerLogits } from "../models/mod.ts";
+import {
+  type ClassLogits,
+  evaluateClasses,
+  predictClasses,
+} from "./class_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
 import {
   batchesByLength,
@@ -19,11 +24,6 @@ import {
   type TrainedTagger,
 } from "./tagger_task.ts";
 import { type Watch, watchedBatches } from "./watched_batches.ts";
-import {
-  evaluateWords,
-  predictWords,
-  type WordLogits,
-} from "./word_measures.ts";
 
 /** How a tagger is measured. */
 export interface TaggerEvaluationOptions extends Watch {
@@ -42,7 +42,7 @@ export async function evaluateTagger(
   options: TaggerEvaluationOptions = {},
 ): Promise<Evaluation> {
   const { batch = trained.description.batch } = options;
-  return await evaluateWords(
+  return await evaluateClasses(
     trained.description.classes,
     watchedBatches(
       batchesByLength(examples, batch),
@@ -50,7 +50,7 @@ export async function evaluateTagger(
       ({ words }) => words,
       options,
     ),
-    ({ labels, keep }) => ({ labels, isWord: keep }),
+    ({ labels, keep }) => ({ labels, isExample: keep }),
     (rows) => logitsOf(trained, rows),
   );
 }
@@ -58,7 +58,7 @@ export async function evaluateTagger(
 function logitsOf(
   { configuration, parameters }: TrainedTagger,
   rows: TaggedBatch,
-): WordLogits {
+): ClassLogits {
   const { inputs, labels } = batchTensors(rows);
   return { logits: taggerLogits(configuration, parameters, inputs), labels };
 }
@@ -86,7 +86,7 @@ export async function tagSentences(
     const tags: string[] = [];
     for (let part = 0; part < examples.count; part++) {
       const rows = taggedBatch(examples, [part]);
-      const { predicted } = await predictWords(() => logitsOf(trained, rows));
+      const { predicted } = await predictClasses(() => logitsOf(trained, rows));
       for (let word = 0; word < rows.words; word++) {
         tags.push(classes[predicted[word]]);
       }

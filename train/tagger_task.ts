@@ -23,11 +23,11 @@ import {
 import { crossEntropy, type Tensor, tensor } from "../tensor/internal.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { restoreTensors } from "./host_tensors.ts";
-import { CheckpointError } from "./manifest.ts";
+import { countKnown, measureClasses } from "./class_measures.ts";
 import { requireNumber } from "./optimizer_options.ts";
-import type { JsonRecord, TrainingTask } from "./task.ts";
+import type { TrainingTask } from "./task.ts";
+import { taskDescription } from "./task_description.ts";
 import { validateBatches } from "./validation.ts";
-import { measureWords } from "./word_measures.ts";
 
 /** What a tagger is trained on, and how batches are made of it. */
 export interface TaggerTaskOptions {
@@ -171,7 +171,11 @@ export function taggerTask(
           const logits = taggerLogits(configuration, parameters, inputs, {
             precision,
           });
-          return measureWords({ logits, labels }, rows);
+          return measureClasses(
+            { logits, labels },
+            rows.words,
+            countKnown(rows.labels),
+          );
         },
       )),
     description: { ...description },
@@ -249,33 +253,20 @@ export interface TrainedTagger {
 export function taggerFromCheckpoint(
   checkpoint: ModelCheckpoint,
 ): TrainedTagger {
-  const { manifest: { task }, path } = checkpoint;
-  if (task.name !== "tagger") {
-    throw new CheckpointError(
-      `${path}: is a checkpoint of the task "${task.name}", not of a tagger`,
-    );
-  }
-  const description = taggerDescription(path, task.description);
+  const description = taskDescription<TaggerDescription>(
+    checkpoint,
+    "tagger",
+    "a tagger",
+    ["model", "classes"],
+  );
   const configuration = taggerConfiguration(description.model);
   return {
     configuration,
     parameters: restoreTensors(
-      `${path}/parameters.safetensors`,
+      `${checkpoint.path}/parameters.safetensors`,
       initializeTagger(configuration, description.seed),
       checkpoint.parameters,
     ),
     description,
   };
-}
-
-function taggerDescription(path: string, given: JsonRecord): TaggerDescription {
-  const description = given as unknown as TaggerDescription;
-  const { model, classes } = description;
-  if (
-    typeof model === "object" && model !== null && Array.isArray(classes)
-  ) return description;
-  throw new CheckpointError(
-    `${path}/manifest.json: the task's description has no model or no ` +
-      `classes; use another checkpoint`,
-  );
 }

@@ -23,21 +23,13 @@ import {
   type EncoderDecoderParameters,
   initializeEncoderDecoder,
 } from "../models/mod.ts";
-import {
-  argmax,
-  cast,
-  crossEntropy,
-  div,
-  equal,
-  sum,
-  type Tensor,
-  tensor,
-} from "../tensor/internal.ts";
+import { type Tensor, tensor } from "../tensor/internal.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
+import { measureClasses } from "./class_measures.ts";
 import { restoreTensors } from "./host_tensors.ts";
-import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
-import type { JsonRecord, TrainingTask } from "./task.ts";
+import type { TrainingTask } from "./task.ts";
+import { taskDescription } from "./task_description.ts";
 import { type BatchMeasures, validateBatches } from "./validation.ts";
 
 /** What a translator is trained on, and how batches are made of it. */
@@ -218,12 +210,7 @@ export function measurePairs(
 ): BatchMeasures {
   const { inputs, labels } = pairTensors(batch);
   const logits = encoderDecoderLogits(configuration, parameters, inputs);
-  const right = sum(cast(equal(argmax(logits), labels), "float"));
-  return {
-    weight: batch.labelCount,
-    loss: crossEntropy(logits, labels),
-    metrics: { accuracy: div(right, batch.labelCount) },
-  };
+  return measureClasses({ logits, labels }, batch.labelCount);
 }
 
 /** Batches of pairs of like length, each pair once; at most so many, spread. */
@@ -277,38 +264,21 @@ export interface TrainedTranslator {
 export function translatorFromCheckpoint(
   checkpoint: ModelCheckpoint,
 ): TrainedTranslator {
-  const { manifest: { task }, path } = checkpoint;
-  if (task.name !== "translation") {
-    throw new CheckpointError(
-      `${path}: is a checkpoint of the task "${task.name}", not of a translator`,
-    );
-  }
-  const description = translationDescription(path, task.description);
+  const description = taskDescription<TranslationDescription>(
+    checkpoint,
+    "translation",
+    "a translator",
+    ["model", "tokenizer"],
+  );
   const configuration = encoderDecoderConfiguration(description.model);
   return {
     configuration,
     parameters: restoreTensors(
-      `${path}/parameters.safetensors`,
+      `${checkpoint.path}/parameters.safetensors`,
       initializeEncoderDecoder(configuration, description.seed),
       checkpoint.parameters,
     ),
     description,
     tokenizer: tokenizerFromJson(description.tokenizer),
   };
-}
-
-function translationDescription(
-  path: string,
-  given: JsonRecord,
-): TranslationDescription {
-  const description = given as unknown as TranslationDescription;
-  const { model, tokenizer } = description;
-  if (
-    typeof model === "object" && model !== null &&
-    typeof tokenizer === "object" && tokenizer !== null
-  ) return description;
-  throw new CheckpointError(
-    `${path}/manifest.json: the task's description has no model or no ` +
-      `tokenizer; use another checkpoint`,
-  );
 }

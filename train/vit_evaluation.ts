@@ -4,13 +4,11 @@
  * @module
  */
 
-import { evaluate } from "../autograd/mod.ts";
-import { imageBatch, type ImageSet, requireLike } from "../data/mod.ts";
+import { type ImageSet, requireLike } from "../data/mod.ts";
 import { vitLogits } from "../models/mod.ts";
-import { argmax, crossEntropy, dispose } from "../tensor/internal.ts";
+import { evaluateClasses } from "./class_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { accuracy, confusionMatrix, macroF1 } from "./metrics/mod.ts";
-import { batchIndices, imageTensors, type TrainedVit } from "./vit_task.ts";
+import { imageBatches, imageTensors, type TrainedVit } from "./vit_task.ts";
 import { type Watch, watchedBatches } from "./watched_batches.ts";
 
 /** How a ViT is measured. */
@@ -39,39 +37,18 @@ export async function evaluateVit(
     images,
   );
   const { batch = description.batch } = options;
-  const batches = watchedBatches(
-    batchIndices(images.count, batch),
-    images.count,
-    (indices) => indices.length,
-    options,
-  );
-  let loss = 0;
-  const expected: number[] = [];
-  const predicted: number[] = [];
-  for (const indices of batches) {
-    const rows = imageBatch(images, indices, description.scale);
-    const measures = evaluate(() => {
+  return await evaluateClasses(
+    classes,
+    watchedBatches(
+      imageBatches(images, description.scale, batch),
+      images.count,
+      ({ labels }) => labels.length,
+      options,
+    ),
+    (rows) => rows,
+    (rows) => {
       const { pixels, labels } = imageTensors(configuration, rows);
-      const logits = vitLogits(configuration, parameters, pixels);
-      return {
-        loss: crossEntropy(logits, labels),
-        classes: argmax(logits),
-      };
-    });
-    try {
-      loss += indices.length * await measures.loss.item();
-      expected.push(...rows.labels);
-      predicted.push(...await measures.classes.data());
-    } finally {
-      dispose(measures);
-    }
-  }
-  const examples = expected.length;
-  const confusion = confusionMatrix(classes, expected, predicted);
-  return {
-    loss: loss / examples,
-    examples,
-    metrics: { accuracy: accuracy(confusion), macroF1: macroF1(confusion) },
-    confusion,
-  };
+      return { logits: vitLogits(configuration, parameters, pixels), labels };
+    },
+  );
 }

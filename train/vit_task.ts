@@ -22,21 +22,13 @@ import {
   vitLoss,
   type VitParameters,
 } from "../models/mod.ts";
-import {
-  argmax,
-  cast,
-  crossEntropy,
-  equal,
-  formatShape,
-  mean,
-  type Tensor,
-  tensor,
-} from "../tensor/internal.ts";
+import { formatShape, type Tensor, tensor } from "../tensor/internal.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
+import { measureClasses } from "./class_measures.ts";
 import { restoreTensors } from "./host_tensors.ts";
-import { CheckpointError } from "./manifest.ts";
 import { requireNumber } from "./optimizer_options.ts";
-import type { JsonRecord, TrainingTask } from "./task.ts";
+import type { TrainingTask } from "./task.ts";
+import { taskDescription } from "./task_description.ts";
 import { validateBatches } from "./validation.ts";
 
 /** What a ViT is trained on, and how batches are made of it. */
@@ -182,21 +174,13 @@ export function vitTask(options: VitTaskOptions): TrainingTask<VitParameters> {
     validate: validation && ((parameters, batches) =>
       validateBatches(
         parameters.open.token.device,
-        batchIndices(validation.count, batch, batches),
-        (indices) => {
-          const { pixels, labels } = imageTensors(
-            configuration,
-            imageBatch(validation, indices, scale),
-          );
+        imageBatches(validation, scale, batch, batches),
+        (rows) => {
+          const { pixels, labels } = imageTensors(configuration, rows);
           const logits = vitLogits(configuration, parameters, pixels, {
             precision,
           });
-          const right = cast(equal(argmax(logits), labels), "float");
-          return {
-            weight: indices.length,
-            loss: crossEntropy(logits, labels),
-            metrics: { accuracy: mean(right) },
-          };
+          return measureClasses({ logits, labels }, rows.labels.length);
         },
       )),
     description: { ...description },
@@ -229,22 +213,24 @@ function requireFit(
 }
 
 /**
- * Batches of `0 … count − 1` in order, the last one smaller if they don't come
- * out even.
+ * Batches of images in order, the last one smaller if they don't come out even.
  *
- * @param batches How many at most; their numbers are then spread evenly.
+ * @param batches How many at most; the images are then spread evenly.
  */
-export function* batchIndices(
-  count: number,
+export function* imageBatches(
+  images: ImageSet,
+  scale: PixelScale,
   batch: number,
   batches = Infinity,
-): Generator<Int32Array, void, void> {
+): Generator<ImageBatch, void, void> {
+  const { count } = images;
   const wanted = Math.min(count, batch * batches);
   for (let start = 0; start < wanted; start += batch) {
-    yield Int32Array.from(
+    const indices = Int32Array.from(
       { length: Math.min(batch, wanted - start) },
       (_, row) => Math.floor((start + row) * count / wanted),
     );
+    yield imageBatch(images, indices, scale);
   }
 }
 
@@ -273,34 +259,20 @@ export interface TrainedVit {
  * @throws {CheckpointError} If it is of another task, or lacks something.
  */
 export function vitFromCheckpoint(checkpoint: ModelCheckpoint): TrainedVit {
-  const { manifest: { task }, path } = checkpoint;
-  if (task.name !== "vit") {
-    throw new CheckpointError(
-      `${path}: is a checkpoint of the task "${task.name}", not of a ViT`,
-    );
-  }
-  const description = vitDescription(path, task.description);
+  const description = taskDescription<VitDescription>(
+    checkpoint,
+    "vit",
+    "a ViT",
+    ["model", "classes", "scale"],
+  );
   const configuration = vitConfiguration(description.model);
   return {
     configuration,
     parameters: restoreTensors(
-      `${path}/parameters.safetensors`,
+      `${checkpoint.path}/parameters.safetensors`,
       initializeVit(configuration, description.seed),
       checkpoint.parameters,
     ),
     description,
   };
-}
-
-function vitDescription(path: string, given: JsonRecord): VitDescription {
-  const description = given as unknown as VitDescription;
-  const { model, classes, scale } = description;
-  if (
-    typeof model === "object" && model !== null && Array.isArray(classes) &&
-    Array.isArray(scale?.mean) && Array.isArray(scale.deviation)
-  ) return description;
-  throw new CheckpointError(
-    `${path}/manifest.json: the task's description lacks model, classes or ` +
-      `scale; use another checkpoint`,
-  );
 }

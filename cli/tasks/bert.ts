@@ -24,7 +24,7 @@ import {
   type Sample,
   type TrainedBert,
 } from "../../train/mod.ts";
-import { UsageError } from "../failure.ts";
+import { fromOptions } from "../failure.ts";
 import { bold, type Output, printable } from "../output.ts";
 import { prepareText } from "../prepare_text.ts";
 import { formatBytes } from "../report_details.ts";
@@ -39,6 +39,9 @@ import {
 
 /** How many windows the trained model fills the gaps of. */
 const sampleCount = 3;
+
+/** Stands above what the model shows. */
+const samplesTitle = "How the model fills gaps";
 
 /** The task `bert`. */
 export const bertKind: TaskKind = {
@@ -103,6 +106,7 @@ export const bertKind: TaskKind = {
       title: `A BERT of ${
         countWords(before + layers + after, "layer")
       } on ${corpus.name}`,
+      samplesTitle,
       showSamples: (parameters, output, signal) =>
         showGaps(
           {
@@ -139,8 +143,8 @@ function configurationOf(
   values: TrainValues,
   tokenizer: Tokenizer,
 ): BertConfiguration {
-  try {
-    return bertConfiguration({
+  return fromOptions(() =>
+    bertConfiguration({
       vocabulary: bertTokens(tokenizer).vocabulary,
       context: values.seq,
       width: values.dim,
@@ -152,11 +156,8 @@ function configurationOf(
       endTime: values.endTime,
       norm: values.norm,
       tied: !values.untied,
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+    })
+  );
 }
 
 /** Tokens of the text in a sample. */
@@ -173,7 +174,7 @@ async function showGaps(
   const window = new Int32Array(
     Math.min(sampleTokens, Math.max(1, sequence - 2)),
   );
-  output.write(`\n${bold(output, "How the model fills gaps:")}\n`);
+  output.write(`\n${bold(output, `${samplesTitle}:`)}\n`);
   for (let i = 0; i < sampleCount && !signal.aborted; i++) {
     const places = text.length - window.length;
     text.read(Math.floor(i * places / sampleCount), window);

@@ -38,23 +38,31 @@ import {
   type Sample,
   type TrainedClassifier,
 } from "../../train/mod.ts";
-import { UsageError } from "../failure.ts";
+import { fromOptions, UsageError } from "../failure.ts";
 import { makeTokenizer } from "../make_tokenizer.ts";
 import { bold, type Output, printable } from "../output.ts";
 import { openText } from "../prepare_text.ts";
-import { openPretrained, pretrainedValues } from "../pretrained.ts";
+import {
+  openPretrained,
+  pretrainedValues,
+  requireSeen,
+} from "../pretrained.ts";
 import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import {
   anyTask,
   countWords,
   layersWords,
+  measureCommands,
   type PreparedTask,
   type TaskKind,
 } from "./task_kind.ts";
 
 /** How many texts the trained model shows its labels for. */
 const sampleCount = 6;
+
+/** Stands above what the model shows. */
+const samplesTitle = "How the model labels";
 
 /** The task `classify`. */
 export const classifyKind: TaskKind = {
@@ -158,6 +166,7 @@ export const classifyKind: TaskKind = {
       title: `A classifier of ${
         countWords(before + layers + after, "layer")
       } on ${corpus.name}`,
+      samplesTitle,
       showSamples: (parameters, output, signal) =>
         showLabels(
           {
@@ -171,10 +180,7 @@ export const classifyKind: TaskKind = {
           output,
           signal,
         ),
-      commands: (folder) => [[
-        `deno task evaluate --from ${folder}`,
-        "Measure it class by class",
-      ]],
+      commands: measureCommands,
       [Symbol.dispose]: () => {},
     } satisfies PreparedTask;
   },
@@ -310,7 +316,9 @@ function configurationOf(
     : { kind: "classes", outputs: classes.length } as const;
   const { before, layers, after, seq } = values;
   const split = { before, layers, after };
-  try {
+  const trained = begun?.model ?? pretrained?.configuration;
+  if (trained !== undefined) requireSeen(values, trained);
+  return fromOptions(() => {
     if (begun !== undefined) {
       return classifierConfiguration({ ...begun.model, ...split }, head);
     }
@@ -329,18 +337,8 @@ function configurationOf(
         head,
       );
     }
-    const { configuration } = pretrained;
-    if (seq > configuration.context) {
-      throw new UsageError(
-        `--seq ${seq} is longer than the ${configuration.context} tokens that ` +
-          `--from ${values.from} sees`,
-      );
-    }
-    return fineTunedConfiguration(configuration, head, split);
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+    return fineTunedConfiguration(pretrained.configuration, head, split);
+  });
 }
 
 async function showLabels(
@@ -351,7 +349,7 @@ async function showLabels(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   const step = Math.max(1, Math.floor(texts.length / sampleCount));
-  output.write(`\n${bold(output, "How the model labels:")}\n`);
+  output.write(`\n${bold(output, `${samplesTitle}:`)}\n`);
   for (let i = 0; i < texts.length && samples.length < sampleCount; i += step) {
     if (signal.aborted) break;
     const { text, pair } = texts[i];

@@ -26,8 +26,8 @@ import {
   pieceTaggerTask,
   type PretrainedEncoder,
 } from "../../train/mod.ts";
-import { UsageError } from "../failure.ts";
-import { openPretrained } from "../pretrained.ts";
+import { fromOptions } from "../failure.ts";
+import { openPretrained, requireSeen } from "../pretrained.ts";
 import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import { type Encoding, openTagged } from "./tagged_data.ts";
@@ -36,6 +36,7 @@ import {
   countWords,
   type EvaluationRequest,
   layersWords,
+  measureCommands,
   type PreparedTask,
 } from "./task_kind.ts";
 
@@ -87,10 +88,7 @@ export async function prepareFineTunedTagger(
     title: `A BERT of ${
       countWords(before + layers + after, "layer")
     } that tags ${corpus.name}`,
-    commands: (folder) => [[
-      `deno task evaluate --from ${folder}`,
-      "Measure it class by class",
-    ]],
+    commands: measureCommands,
     [Symbol.dispose]: () => {},
   };
 }
@@ -140,22 +138,13 @@ function configurationOf(
   begun: PieceTaggerDescription | undefined,
 ): ClassifierConfiguration {
   const head = { kind: "tokens", outputs: classes } as const;
-  const { before, layers, after, seq } = values;
+  const { before, layers, after } = values;
   const split = { before, layers, after };
-  try {
-    if (pretrained === undefined) {
-      return classifierConfiguration({ ...begun!.model, ...split }, head);
-    }
-    const { context } = pretrained.configuration;
-    if (seq > context) {
-      throw new UsageError(
-        `--seq ${seq} is longer than the ${context} tokens that ` +
-          `--from ${values.from} sees`,
-      );
-    }
-    return fineTunedConfiguration(pretrained.configuration, head, split);
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+  const encoder = pretrained?.configuration ?? begun!.model;
+  requireSeen(values, encoder);
+  return fromOptions(() =>
+    pretrained === undefined
+      ? classifierConfiguration({ ...encoder, ...split }, head)
+      : fineTunedConfiguration(encoder, head, split)
+  );
 }

@@ -17,7 +17,7 @@ import {
 import { modelConfiguration } from "../model_values.ts";
 import { bold, type Output, printable } from "../output.ts";
 import { prepareText } from "../prepare_text.ts";
-import { formatBytes, generateCall } from "../report_details.ts";
+import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import { defaultPrompt, type Writer, writeText } from "../write_text.ts";
 import {
@@ -27,6 +27,9 @@ import {
   type PreparedTask,
   type TaskKind,
 } from "./task_kind.ts";
+
+/** Stands above what the model shows. */
+const samplesTitle = "What the model writes";
 
 /** The task `gpt`. */
 export const gptKind: TaskKind = {
@@ -76,6 +79,7 @@ export const gptKind: TaskKind = {
         countWords(before + layers + after, "layer")
       } on ${corpus.name}`,
       bytesPerToken,
+      samplesTitle,
       showSamples: (parameters, output, signal) =>
         writeSamples(
           {
@@ -87,7 +91,10 @@ export const gptKind: TaskKind = {
           output,
           signal,
         ),
-      commands: (folder) => [[generateCall(folder), "Write more text"]],
+      commands: (folder) => [
+        [`deno task generate --from ${folder}`, "Write more text"],
+        [`deno task evaluate --from ${folder}`, "Measure it"],
+      ],
       [Symbol.dispose]: () => text[Symbol.dispose](),
     } satisfies PreparedTask;
   },
@@ -125,7 +132,7 @@ async function writeSamples(
   if (count === 0) return [];
   const prompt = defaultPrompt(writer.tokenizer);
   const samples: Sample[] = [];
-  output.write(`\n${bold(output, "What the model writes:")}\n`);
+  output.write(`\n${bold(output, `${samplesTitle}:`)}\n`);
   for (let seed = 0; seed < sampleCount && !signal.aborted; seed++) {
     const options = { count, temperature, seed };
     let written = "";

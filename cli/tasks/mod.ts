@@ -20,8 +20,7 @@ import type { TaskKind } from "./task_kind.ts";
 import { translationKind } from "./translation.ts";
 import { vitKind } from "./vit.ts";
 
-// TEMPORARY (lead): Partial until all kinds are there; add yours here.
-const kinds: Partial<Record<TaskName, TaskKind>> = {
+const kinds: Readonly<Record<TaskName, TaskKind>> = {
   gpt: gptKind,
   bert: bertKind,
   tagger: taggerKind,
@@ -32,7 +31,7 @@ const kinds: Partial<Record<TaskName, TaskKind>> = {
 
 /** The kind that a task's name stands for; runs of old had no name for it. */
 export function taskKind(name: TaskName = "gpt"): TaskKind {
-  return kinds[name]!;
+  return kinds[name];
 }
 
 /** Which tasks an option is for; those that aren't here are for all. */

@@ -126,6 +126,9 @@ async function* keepLast(
   }
 }
 
+/** Stands above the tags that a model gives. */
+export const tagsTitle = "How the model tags";
+
 /** Prints sentences with the tags that a model gives them. */
 export async function showTags(
   sentences: readonly TaggedSentence[],
@@ -134,7 +137,7 @@ export async function showTags(
   signal: AbortSignal,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
-  output.write(`\n${bold(output, "How the model tags:")}\n`);
+  output.write(`\n${bold(output, `${tagsTitle}:`)}\n`);
   for (const { words } of sentences) {
     if (signal.aborted) break;
     const tags = await tag(words);

@@ -23,7 +23,7 @@ import {
   taggerTask,
   tagSentences,
 } from "../../train/mod.ts";
-import { UsageError } from "../failure.ts";
+import { fromOptions } from "../failure.ts";
 import { pretrainedValues } from "../pretrained.ts";
 import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
@@ -32,11 +32,17 @@ import {
   isFineTunedTagger,
   prepareFineTunedTagger,
 } from "./fine_tuned_tagger.ts";
-import { type Encoding, openTagged, showTags } from "./tagged_data.ts";
+import {
+  type Encoding,
+  openTagged,
+  showTags,
+  tagsTitle,
+} from "./tagged_data.ts";
 import {
   anyTask,
   countWords,
   layersWords,
+  measureCommands,
   type PreparedTask,
   type TaskKind,
 } from "./task_kind.ts";
@@ -126,7 +132,7 @@ export const taggerKind: TaskKind = {
       name: corpus.name,
       data: `${corpus.name}, ${formatBytes(corpus.byteLength)}`,
       dataDetails: `${countWords(examples.words, "word")} in ${
-        countWords(examples.count, "sentence")
+        countWords(examples.count, "sequence")
       }, ${examples.classes.length} classes`,
       dataSize: corpus.byteLength,
       model: `tagger, layers ${
@@ -135,6 +141,7 @@ export const taggerKind: TaskKind = {
       title: `A tagger of ${
         countWords(before + layers + after, "layer")
       } on ${corpus.name}`,
+      samplesTitle: tagsTitle,
       showSamples: (parameters, output, signal) => {
         const trained = {
           configuration,
@@ -148,10 +155,7 @@ export const taggerKind: TaskKind = {
           signal,
         );
       },
-      commands: (folder) => [[
-        `deno task evaluate --from ${folder}`,
-        "Measure it class by class",
-      ]],
+      commands: measureCommands,
       [Symbol.dispose]: () => {},
     } satisfies PreparedTask;
   },
@@ -183,8 +187,8 @@ function configurationOf(
   values: TrainValues,
   { rows, classes }: TaggedExamples,
 ): TaggerConfiguration {
-  try {
-    return taggerConfiguration({
+  return fromOptions(() =>
+    taggerConfiguration({
       features: rows,
       featuresPerWord,
       context: values.seq,
@@ -197,9 +201,6 @@ function configurationOf(
       after: values.after,
       endTime: values.endTime,
       norm: values.norm,
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+    })
+  );
 }

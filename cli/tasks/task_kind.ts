@@ -96,13 +96,19 @@ export interface PreparedTask extends Disposable {
   readonly title: string;
   /** Bytes of text per token on average, where all tokens are predicted. */
   readonly bytesPerToken?: number;
+  /** Stands above what the model shows. */
+  readonly samplesTitle?: string;
   /** Has the model show what it can, and prints it. */
   readonly showSamples?: (
     parameters: Tree,
     output: Output,
     signal: AbortSignal,
   ) => Promise<Sample[]>;
-  /** Commands to go on with, and what they do; the first is printed. */
+  /**
+   * Commands to go on with, and what they do; the first is printed.
+   *
+   * @param folder The run's, as a shell takes it.
+   */
   readonly commands: (
     folder: string,
   ) => readonly (readonly [call: string, does: string])[];
@@ -116,6 +122,13 @@ export function anyTask<P extends Tree>(
   task: TrainingTask<P>,
 ): TrainingTask<Tree> {
   return task as unknown as TrainingTask<Tree>;
+}
+
+/** What there is to do with a model that finds classes, as `commands` says. */
+export function measureCommands(
+  folder: string,
+): readonly (readonly [call: string, does: string])[] {
+  return [[`deno task evaluate --from ${folder}`, "Measure it class by class"]];
 }
 
 /** Layers as the introduction tells them: `1 + 8 + 1`. */

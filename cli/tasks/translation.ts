@@ -25,7 +25,7 @@ import {
   translationTask,
   translatorFromCheckpoint,
 } from "../../train/mod.ts";
-import { UsageError } from "../failure.ts";
+import { fromOptions } from "../failure.ts";
 import { makeTokenizer } from "../make_tokenizer.ts";
 import { bold, type Output, printable } from "../output.ts";
 import type { TrainValues } from "../train_command.ts";
@@ -39,6 +39,9 @@ import { openPairs } from "./translation_data.ts";
 
 /** How many sentences the trained model translates to show what it can. */
 const sampleCount = 3;
+
+/** Stands above what the model shows. */
+const samplesTitle = "How the model translates";
 
 /** The task `translation`. */
 export const translationKind: TaskKind = {
@@ -99,11 +102,17 @@ export const translationKind: TaskKind = {
       ? await makeTokenizer(values, () => linesOf(pairs), true)
       : tokenizerFromJson(begun.tokenizer);
     const examples = await encode(values, name, training, tokenizer);
+    const measured = await encode(
+      values,
+      values.validationData.join(", ") || `${name}, to measure on`,
+      validation,
+      tokenizer,
+    );
     const configuration = configurationOf(values, examples);
     const task = translationTask({
       configuration,
       examples,
-      validation: await encode(values, name, validation, tokenizer),
+      validation: measured,
       tokenizer,
       batch: values.batch,
       dropout: values.dropout,
@@ -114,8 +123,8 @@ export const translationKind: TaskKind = {
     return {
       task: anyTask(task),
       name,
-      data: `${name}, ${countWords(training.length, "pair")} to train on and ` +
-        `${countWords(validation.length, "pair")} to measure on`,
+      data: `${name}, ${countWords(examples.count, "pair")} to train on and ` +
+        `${countWords(measured.count, "pair")} to measure on`,
       dataDetails: detailsOf(examples, tokenizer),
       dataSize: training.length + validation.length,
       model: `encoder–decoder, layers ${encoderLayers} + ${decoderLayers}, ` +
@@ -123,6 +132,7 @@ export const translationKind: TaskKind = {
       title: `A translator of ${
         countWords(encoderLayers + decoderLayers, "layer")
       } on ${name}`,
+      samplesTitle,
       showSamples: (parameters, output, signal) =>
         showTranslations(
           {
@@ -191,8 +201,8 @@ function configurationOf(
   { tokens }: PairExamples,
 ): EncoderDecoderConfiguration {
   const { layers, decoderLayers = layers } = values;
-  try {
-    return encoderDecoderConfiguration({
+  return fromOptions(() =>
+    encoderDecoderConfiguration({
       ...tokens,
       context: values.seq,
       width: values.dim,
@@ -202,11 +212,8 @@ function configurationOf(
       decoderLayers,
       endTime: values.endTime,
       norm: values.norm,
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+    })
+  );
 }
 
 async function showTranslations(
@@ -217,7 +224,7 @@ async function showTranslations(
   signal: AbortSignal,
 ): Promise<Sample[]> {
   const sources = pairs.slice(0, sampleCount).map(({ source }) => source);
-  output.write(`\n${bold(output, "How the model translates:")}\n`);
+  output.write(`\n${bold(output, `${samplesTitle}:`)}\n`);
   const texts = await translateTexts(trained, sources, {
     beams,
     lengthPenalty,
@@ -225,6 +232,6 @@ async function showTranslations(
   });
   return texts.map((text, i) => {
     output.write(`${printable(`${sources[i]} → ${text}`)}\n`);
-    return { prompt: sources[i], text };
+    return { prompt: `${sources[i]} → `, text };
   });
 }

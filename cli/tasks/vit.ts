@@ -19,12 +19,13 @@ import {
   vitFromCheckpoint,
   vitTask,
 } from "../../train/mod.ts";
-import { UsageError } from "../failure.ts";
+import { fromOptions, UsageError } from "../failure.ts";
 import type { TrainValues } from "../train_command.ts";
 import {
   anyTask,
   countWords,
   layersWords,
+  measureCommands,
   type PreparedTask,
   type TaskKind,
 } from "./task_kind.ts";
@@ -103,10 +104,7 @@ export const vitKind: TaskKind = {
       title: `A ViT of ${
         countWords(before + layers + after, "layer")
       } on ${name}`,
-      commands: (folder) => [[
-        `deno task evaluate --from ${folder}`,
-        "Measure it class by class",
-      ]],
+      commands: measureCommands,
       [Symbol.dispose]: () => {},
     } satisfies PreparedTask;
   },
@@ -198,8 +196,8 @@ function configurationOf(
         `evenly; use ${fitting.join(", ")}, or crop or pad the images`,
     );
   }
-  try {
-    return vitConfiguration({
+  return fromOptions(() =>
+    vitConfiguration({
       image: width,
       patch,
       channels,
@@ -211,9 +209,6 @@ function configurationOf(
       before: values.before,
       after: values.after,
       endTime: values.endTime,
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+    })
+  );
 }

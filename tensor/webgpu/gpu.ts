@@ -142,9 +142,10 @@ export class Gpu {
         ),
       );
     });
-    device.addEventListener("uncapturederror", (event) => {
+    device.addEventListener("uncapturederror", (event: Event) => {
       event.preventDefault();
-      this.fail(asDeviceError(event.error));
+      // Deno's own types call it an Event, those of the DOM know more.
+      this.fail(asDeviceError((event as GPUUncapturedErrorEvent).error));
     });
   }
 

@@ -18,9 +18,12 @@ Deno.test("train learns, reports, and ends with one line of JSON", () =>
     assertEquals(code, 0, stderr);
     const summary = JSON.parse(stdout.trim().split("\n").at(-1)!);
     assertEquals(Object.keys(summary), [
+      "run",
+      "task",
       "steps",
       "loss",
       "valLoss",
+      "metrics",
       "msPerStep",
       "tokensPerSecond",
       "parameters",

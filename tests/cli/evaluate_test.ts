@@ -44,6 +44,10 @@ Deno.test({
       assertEquals(kept[1].data, "other.txt");
       assert(kept[1].examples > kept[0].examples);
 
+      const report = await Deno.readTextFile(`${folder}/run/report.html`);
+      assertStringIncludes(report, "<h2>Evaluations</h2>");
+      assertStringIncludes(report, "small.txt");
+
       const wrong = await run(folder, "evaluate", [
         ..."--from run --data small.txt --target small.txt".split(" "),
       ]);

@@ -192,7 +192,11 @@ refused(
     const { "h/config.json": _, ...unconfigured } = files;
     const h = "@h/model.safetensors:";
     return [
-      [files, "--seq 9", "--seq 9 is longer than the 8 tokens that --from @h"],
+      [
+        files,
+        "--seq 9",
+        "--seq 9 is longer than the 8 tokens that the trained model",
+      ],
       [files, "--dim 8", "--dim 8 contradicts --from @h"],
       [
         files,

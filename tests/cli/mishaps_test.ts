@@ -126,6 +126,7 @@ Deno.test({
         "checkpoints",
         "metrics.jsonl",
         "report.html",
+        "report.json",
       ]);
     }),
 });

@@ -12,6 +12,7 @@ import {
   type Solution,
   type StateSpace,
 } from "../../mgrit/mod.ts";
+import { isExact } from "../../mgrit/multigrid.ts";
 import { assertNear, chainOf, march, randomStep, settings } from "./chains.ts";
 
 const relaxations: readonly Relaxation[] = ["F", "FCF", "FCFCF"];
@@ -39,6 +40,13 @@ function assertExact(
   const { coarsePoints } = hierarchy(steps, options)[0];
   const last = coarsePoints.at(-1)!;
   assertNear([early.states[last]], [exact[last]], 0, 1e-13);
+  // And the last interval is the one behind the last C-point, if there is one.
+  const starts = coarsePoints.filter((point) => point < steps).length;
+  const fewest = Math.ceil(starts / perCycle) + skipped;
+  const enough = { ...options, iterations: fewest };
+  assert(isExact(steps, enough));
+  assertNear(solve(fewest).states, exact, 0, 1e-13);
+  assert(!isExact(steps, { ...enough, iterations: fewest - 1 }));
 }
 
 Deno.test("multigrid is exact after ⌈M/(ν+1)⌉ iterations whatever the coarse steps are", () => {

@@ -6,7 +6,7 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { completeControl } from "../../mgrit/mod.ts";
+import { completeControl, type DirectionState } from "../../mgrit/mod.ts";
 import { lineChart, logarithmicTicks } from "../../train/chart.ts";
 import type {
   ProbeEvent,
@@ -14,6 +14,7 @@ import type {
   TrainingEvent,
 } from "../../train/event.ts";
 import { type ReportDetails, trainingReport } from "../../train/report.ts";
+import { solverWords } from "../../train/report_words.ts";
 
 const layers = 16;
 const multigrid = {
@@ -155,6 +156,31 @@ Deno.test("the solver's part has its pictures, each with a name", () => {
     assertStringIncludes(html, `<desc id="${id}-description">`);
   }
   assertStringIncludes(html, "2 iterations forward, 1 iteration backward");
+});
+
+Deno.test("where the iterations are exact for so few layers, that is told", () => {
+  const first = start();
+  if (first.type !== "start" || first.solver === undefined) throw first;
+  const words = (
+    layers: number,
+    forward: DirectionState,
+    backward: DirectionState,
+  ): string =>
+    solverWords({ ...first.solver!, layers, state: { forward, backward } });
+  const exact = (layers: number): string =>
+    `from the input; exact for ${layers} layers; probe every 2`;
+  // Two intervals, each from where an iteration is exact; then three.
+  assertStringIncludes(words(8, mode(1), mode(1)), exact(8));
+  assertStringIncludes(words(12, mode(2), mode(2)), exact(12));
+  assertStringIncludes(words(12, mode(0, true), mode(2)), exact(12));
+  for (
+    const approximate of [
+      words(9, mode(1), mode(1)),
+      words(12, mode(2), mode(1)),
+      words(12, mode(0, true), mode(1)),
+      words(8, mode(0, true), mode(0, true)),
+    ]
+  ) assert(!approximate.includes("exact"), approximate);
 });
 
 Deno.test("a serial direction is drawn, whatever its options say", () => {

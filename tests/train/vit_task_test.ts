@@ -155,7 +155,7 @@ Deno.test("a ViT's checkpoint measures what its run did", async () => {
         [{ ...manifest.task, name: "gpt" }, 'of the task "gpt", not of a ViT'],
         [
           { ...manifest.task, description: {} },
-          "the task's description lacks model, classes or scale",
+          "the task's description lacks model and classes and scale",
         ],
       ] as const
     ) {

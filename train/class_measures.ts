@@ -1,5 +1,5 @@
 /**
- * How well the classes of words are found.
+ * How well a model finds classes: of texts, images, words or tokens.
  *
  * @module
  */
@@ -19,42 +19,45 @@ import type { Evaluation } from "./evaluation.ts";
 import { accuracy, confusionMatrix, macroF1 } from "./metrics/mod.ts";
 import type { BatchMeasures } from "./validation.ts";
 
-/** The words of a batch. */
-export interface WordBatch {
-  /** How many there are. */
-  readonly words: number;
-  /** Classes; −100 where nothing counts and at tags that aren't known. */
-  readonly labels: Int32Array;
-}
-
 /** What a model says of a batch, and what is right. */
-export interface WordLogits {
-  /** `[B, T, classes]`. */
+export interface ClassLogits {
+  /** `[…, classes]`. */
   readonly logits: Tensor;
-  /** i32 `[B, T]`: classes; −100 where nothing counts. */
+  /** i32 `[…]`: classes; −100 where nothing counts. */
   readonly labels: Tensor;
 }
 
 /**
- * The loss and the accuracy of a batch. Words whose tag is none of the classes
- * count as wrong, and not in the loss.
+ * The loss and the accuracy of a batch. Examples whose label is none of the
+ * classes count as wrong, and not in the loss.
+ *
+ * @param examples How many there are.
+ * @param known How many of them have a label that is a class.
  */
-export function measureWords(
-  { logits, labels }: WordLogits,
-  { words, labels: classes }: WordBatch,
+export function measureClasses(
+  { logits, labels }: ClassLogits,
+  examples: number,
+  known: number = examples,
 ): BatchMeasures {
   const right = sum(cast(equal(argmax(logits), labels), "float"));
   return {
-    weight: words,
-    lossWeight: classes.reduce((sum, label) => sum + +(label >= 0), 0),
+    weight: examples,
+    lossWeight: known,
     loss: crossEntropy(logits, labels),
-    metrics: { accuracy: div(right, words) },
+    metrics: { accuracy: div(right, examples) },
   };
 }
 
-/** The likeliest classes `[B · T]` and the mean loss of a batch. */
-export async function predictWords(
-  model: () => WordLogits,
+/** How many labels are classes. */
+export function countKnown(labels: Int32Array | Float64Array): number {
+  let known = 0;
+  for (const label of labels) if (label >= 0) known++;
+  return known;
+}
+
+/** The likeliest classes, one for each label, and the mean loss of a batch. */
+export async function predictClasses(
+  model: () => ClassLogits,
 ): Promise<{ predicted: ArrayLike<number>; loss: number }> {
   const result = evaluate(() => {
     const { logits, labels } = model();
@@ -70,42 +73,41 @@ export async function predictWords(
   }
 }
 
-/** A batch whose words are counted. */
-export interface CountedBatch {
-  /** Classes; −100 where nothing counts and at tags that aren't known. */
-  readonly labels: Int32Array;
-  /** 1 at each place that stands for a word. */
-  readonly isWord: Uint8Array;
+/** What is right in a batch. */
+export interface RightClasses {
+  /** Classes; −100 where nothing counts and for labels that aren't known. */
+  readonly labels: Int32Array | Float64Array;
+  /** 1 at each place that stands for an example; default: at all. */
+  readonly isExample?: Uint8Array;
 }
 
-/** What tags that a model doesn't know are called among the classes. */
+/** What labels that a model doesn't know are called among the classes. */
 const otherClass = "(another)";
 
 /**
  * The loss, the accuracy, the macro-averaged F1 and which class was taken for
- * which. Words whose tag is none of the classes count as wrong, and not in the
- * loss.
+ * which. Examples whose label is none of the classes count as wrong, and not in
+ * the loss.
  */
-export async function evaluateWords<B>(
+export async function evaluateClasses<B>(
   classes: readonly string[],
   batches: Iterable<B>,
-  counted: (batch: B) => CountedBatch,
-  model: (batch: B) => WordLogits,
+  right: (batch: B) => RightClasses,
+  model: (batch: B) => ClassLogits,
 ): Promise<Evaluation> {
   const expected: number[] = [];
   const found: number[] = [];
   let lossSum = 0;
   let known = 0;
   for (const batch of batches) {
-    const { predicted, loss } = await predictWords(() => model(batch));
-    const { labels, isWord } = counted(batch);
-    let inBatch = 0;
+    const { predicted, loss } = await predictClasses(() => model(batch));
+    const { labels, isExample } = right(batch);
     labels.forEach((label, place) => {
-      if (isWord[place] === 0) return;
-      if (label >= 0) inBatch++;
+      if (isExample?.[place] === 0) return;
       expected.push(label >= 0 ? label : classes.length);
       found.push(predicted[place]);
     });
+    const inBatch = countKnown(labels);
     // A mean over nothing may be NaN.
     if (inBatch > 0) lossSum += inBatch * loss;
     known += inBatch;
