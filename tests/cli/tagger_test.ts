@@ -30,7 +30,7 @@ Deno.test({
         `${tagger} ${small} --steps 8 --lr 1e-2 --out run --json`.split(" "),
       );
       assertEquals(trained.code, 0, trained.stderr);
-      assertStringIncludes(trained.stderr, "40 words in 20 sentences");
+      assertStringIncludes(trained.stderr, "40 words in 20 sequences");
       assertStringIncludes(trained.stderr, "accuracy");
       const measured = await run(
         folder,
