@@ -11,14 +11,11 @@ import {
   type LabelledText,
 } from "../data/mod.ts";
 import { evaluateClasses } from "./class_measures.ts";
-import {
-  bertLayout,
-  textsByLength,
-  type TrainedClassifier,
-} from "./classification_task.ts";
+import { bertLayout, textsByLength } from "./classification_task.ts";
 import { logitsOf, predict, readNumbers } from "./classifier_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { pearson, spearman } from "./metrics/mod.ts";
+import type { TrainedClassifier } from "./trained_classifier.ts";
 import { type Watch, watchedBatches } from "./watched_batches.ts";
 
 /** How a classifier is measured. */

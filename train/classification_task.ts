@@ -12,12 +12,9 @@ import {
   type LabelledExamples,
   type RowLayout,
   type Tokenizer,
-  tokenizerFromJson,
-  type TokenizerJson,
 } from "../data/mod.ts";
 import {
   type BertConfiguration,
-  bertConfiguration,
   type ClassifierConfiguration,
   classifierConfiguration,
   classifierLoss,
@@ -34,13 +31,15 @@ import { countKnown, measureClasses } from "./class_measures.ts";
 import {
   batchTensors,
   logitsOf,
-  type MeasuredClassifier,
   measureNumbers,
 } from "./classifier_measures.ts";
-import { restoreTensors } from "./host_tensors.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import type { TrainingTask } from "./task.ts";
-import { taskDescription } from "./task_description.ts";
+import {
+  type ClassificationDescription,
+  type TrainedClassifier,
+  trainedClassifier,
+} from "./trained_classifier.ts";
 import { validateBatches } from "./validation.ts";
 
 /** Weights that a classifier may begin with. */
@@ -81,24 +80,6 @@ export interface ClassificationTaskOptions {
    * give `train` a `lossScale`.
    */
   readonly precision?: Precision;
-}
-
-/** How a classifier's checkpoint describes its task. */
-export interface ClassificationDescription {
-  /** Shape of the model. */
-  readonly model: ClassifierConfiguration;
-  /** The names of the classes in the order of the outputs; none for numbers. */
-  readonly classes: readonly string[];
-  /** The tokenizer. */
-  readonly tokenizer: TokenizerJson;
-  /** The most tokens of a text. */
-  readonly sequence: number;
-  /** Texts of a batch. */
-  readonly batch: number;
-  /** Probability that a number is dropped in training. */
-  readonly dropout: number;
-  /** Of head, batches and dropout. */
-  readonly seed: number;
 }
 
 /** How texts become rows for a BERT: its marks, where the tokenizer has them. */
@@ -291,14 +272,6 @@ function requireFit(
   }
 }
 
-/** A trained classifier. */
-export interface TrainedClassifier extends MeasuredClassifier {
-  /** How it was trained. */
-  readonly description: ClassificationDescription;
-  /** What turns text into its tokens. */
-  readonly tokenizer: Tokenizer;
-}
-
 /**
  * The classifier in a checkpoint, on the default device.
  *
@@ -307,25 +280,5 @@ export interface TrainedClassifier extends MeasuredClassifier {
 export function classifierFromCheckpoint(
   checkpoint: ModelCheckpoint,
 ): TrainedClassifier {
-  const description = taskDescription<ClassificationDescription>(
-    checkpoint,
-    "classify",
-    "a classifier",
-    ["model", "classes", "tokenizer"],
-  );
-  const { model, tokenizer, seed } = description;
-  const configuration = classifierConfiguration(
-    bertConfiguration(model),
-    model.head,
-  );
-  return {
-    configuration,
-    parameters: restoreTensors(
-      `${checkpoint.path}/parameters.safetensors`,
-      initializeClassifier(configuration, seed),
-      checkpoint.parameters,
-    ),
-    description,
-    tokenizer: tokenizerFromJson(tokenizer),
-  };
+  return trainedClassifier(checkpoint, "classify", "a classifier");
 }

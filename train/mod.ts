@@ -59,14 +59,16 @@ export * from "./tagger_evaluation.ts";
 export * from "./piece_tagger_task.ts";
 export {
   bertLayout,
-  type ClassificationDescription,
   classificationTask,
   type ClassificationTaskOptions,
   classifierFromCheckpoint,
   fineTunedConfiguration,
   type PretrainedWeights,
-  type TrainedClassifier,
 } from "./classification_task.ts";
+export {
+  type ClassificationDescription,
+  type TrainedClassifier,
+} from "./trained_classifier.ts";
 export type { MeasuredClassifier } from "./classifier_measures.ts";
 export * from "./classification_evaluation.ts";
 export * from "./pretrained_encoder.ts";

@@ -11,14 +11,9 @@ import {
   type PieceBatch,
   pieceBatch,
   type TaggedPieces,
-  type Tokenizer,
-  tokenizerFromJson,
-  type TokenizerJson,
 } from "../data/mod.ts";
 import {
-  bertConfiguration,
   type ClassifierConfiguration,
-  classifierConfiguration,
   classifierLogits,
   type ClassifierParameters,
   initializeClassifier,
@@ -35,11 +30,14 @@ import {
   measureClasses,
 } from "./class_measures.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { restoreTensors } from "./host_tensors.ts";
 import { requireNumber } from "./optimizer_options.ts";
 import type { PretrainedEncoder } from "./pretrained_encoder.ts";
 import type { TrainingTask } from "./task.ts";
-import { taskDescription } from "./task_description.ts";
+import {
+  type ClassificationDescription,
+  type TrainedClassifier,
+  trainedClassifier,
+} from "./trained_classifier.ts";
 import { validateBatches } from "./validation.ts";
 import { type Watch, watchedBatches } from "./watched_batches.ts";
 
@@ -64,24 +62,6 @@ export interface PieceTaggerTaskOptions {
    * give `train` a `lossScale`.
    */
   readonly precision?: Precision;
-}
-
-/** How the checkpoint of a tagger of pieces describes its task. */
-export interface PieceTaggerDescription {
-  /** Shape of the model. */
-  readonly model: ClassifierConfiguration;
-  /** The names of the classes, in the order of the model's outputs. */
-  readonly classes: readonly string[];
-  /** The tokenizer. */
-  readonly tokenizer: TokenizerJson;
-  /** The most tokens of a sentence. */
-  readonly sequence: number;
-  /** Sentences of a batch. */
-  readonly batch: number;
-  /** Probability that a number is dropped in training. */
-  readonly dropout: number;
-  /** Of head, batches and dropout. */
-  readonly seed: number;
 }
 
 /**
@@ -115,7 +95,7 @@ export function pieceTaggerTask(
     seed,
     lengths: lengthsOf(examples),
   });
-  const description: PieceTaggerDescription = {
+  const description: ClassificationDescription = {
     model: configuration,
     classes,
     tokenizer: layout.tokenizer.toJSON(),
@@ -204,7 +184,7 @@ function* piecesByLength(
 
 function logitsOf(
   { configuration, parameters }: Pick<
-    TrainedPieceTagger,
+    TrainedClassifier,
     "configuration" | "parameters"
   >,
   { tokens, keep, labels, batch, sequence }: PieceBatch,
@@ -221,18 +201,6 @@ function logitsOf(
   };
 }
 
-/** A trained tagger of pieces. */
-export interface TrainedPieceTagger {
-  /** Shape of the model. */
-  readonly configuration: ClassifierConfiguration;
-  /** On the default device. */
-  readonly parameters: ClassifierParameters;
-  /** How it was trained. */
-  readonly description: PieceTaggerDescription;
-  /** What turns words into tokens. */
-  readonly tokenizer: Tokenizer;
-}
-
 /**
  * The tagger of pieces in a checkpoint.
  *
@@ -240,28 +208,8 @@ export interface TrainedPieceTagger {
  */
 export function pieceTaggerFromCheckpoint(
   checkpoint: ModelCheckpoint,
-): TrainedPieceTagger {
-  const description = taskDescription<PieceTaggerDescription>(
-    checkpoint,
-    "piece-tagger",
-    "a tagger of pieces",
-    ["model", "classes", "tokenizer"],
-  );
-  const { model, tokenizer, seed } = description;
-  const configuration = classifierConfiguration(
-    bertConfiguration(model),
-    model.head,
-  );
-  return {
-    configuration,
-    parameters: restoreTensors(
-      `${checkpoint.path}/parameters.safetensors`,
-      initializeClassifier(configuration, seed),
-      checkpoint.parameters,
-    ),
-    description,
-    tokenizer: tokenizerFromJson(tokenizer),
-  };
+): TrainedClassifier {
+  return trainedClassifier(checkpoint, "piece-tagger", "a tagger of pieces");
 }
 
 /**
@@ -269,7 +217,7 @@ export function pieceTaggerFromCheckpoint(
  * and its tokenizer, as `evaluateTagger` does.
  */
 export async function evaluatePieceTagger(
-  trained: TrainedPieceTagger,
+  trained: TrainedClassifier,
   examples: TaggedPieces,
   options: Watch & { readonly batch?: number } = {},
 ): Promise<Evaluation> {

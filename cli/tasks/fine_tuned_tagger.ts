@@ -16,12 +16,12 @@ import {
 } from "../../models/mod.ts";
 import {
   bertLayout,
+  type ClassificationDescription,
   evaluatePieceTagger,
   type Evaluation,
   fineTunedConfiguration,
   type JsonRecord,
   type ModelCheckpoint,
-  type PieceTaggerDescription,
   pieceTaggerFromCheckpoint,
   pieceTaggerTask,
   type PretrainedEncoder,
@@ -45,7 +45,7 @@ export async function prepareFineTunedTagger(
   values: TrainValues,
   begun: JsonRecord | undefined,
 ): Promise<PreparedTask> {
-  const description = begun as unknown as PieceTaggerDescription | undefined;
+  const description = begun as unknown as ClassificationDescription | undefined;
   // A run that goes on has its weights in its checkpoint.
   const pretrained = description === undefined
     ? await openPretrained(values.from!)
@@ -135,7 +135,7 @@ function configurationOf(
   values: TrainValues,
   classes: number,
   pretrained: PretrainedEncoder | undefined,
-  begun: PieceTaggerDescription | undefined,
+  begun: ClassificationDescription | undefined,
 ): ClassifierConfiguration {
   const head = { kind: "tokens", outputs: classes } as const;
   const { before, layers, after } = values;
