@@ -93,14 +93,3 @@ function formatValue(value: unknown, separator: string): string | undefined {
 export function resumeCall(folder: string): string {
   return `deno task train --resume ${shellWord(folder)}`;
 }
-
-/** A size such as `1.2 MB`. */
-export function formatBytes(bytes: number): string {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  const power = Math.min(
-    units.length - 1,
-    Math.floor(Math.log10(Math.max(1, bytes)) / 3),
-  );
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toPrecision(3)} ${units[power]}`;
-}

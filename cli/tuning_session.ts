@@ -5,7 +5,7 @@
  */
 
 import type { Device } from "../tensor/mod.ts";
-import { formatDuration } from "../train/report_format.ts";
+import { formatBytes, formatDuration } from "../train/report_format.ts";
 import { type CostsEvent, type SettingEvent, tune } from "../train/tune.ts";
 import {
   recommend,
@@ -21,7 +21,6 @@ import {
 import { listenForInterruption } from "./interruption.ts";
 import { describeDevice } from "./open_device.ts";
 import { bold, faint, type Output } from "./output.ts";
-import { formatBytes } from "./report_details.ts";
 import type { TuneValues } from "./tune_command.ts";
 import type { TuneModel } from "./tune_request.ts";
 

@@ -61,3 +61,14 @@ export function scientific(value: number): string {
 export function upperFirst(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** A size such as `1.2 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  const power = Math.min(
+    units.length - 1,
+    Math.floor(Math.log10(Math.max(1, bytes)) / 3),
+  );
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? value : value.toPrecision(3)} ${units[power]}`;
+}

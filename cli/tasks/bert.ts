@@ -24,10 +24,10 @@ import {
   type Sample,
   type TrainedBert,
 } from "../../train/mod.ts";
+import { formatBytes } from "../../train/report_format.ts";
 import { fromOptions } from "../failure.ts";
 import { bold, type Output, printable } from "../output.ts";
 import { prepareText } from "../prepare_text.ts";
-import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import {
   anyTask,

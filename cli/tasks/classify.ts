@@ -38,6 +38,7 @@ import {
   type Sample,
   type TrainedClassifier,
 } from "../../train/mod.ts";
+import { formatBytes } from "../../train/report_format.ts";
 import { fromOptions, UsageError } from "../failure.ts";
 import { makeTokenizer } from "../make_tokenizer.ts";
 import { bold, type Output, printable } from "../output.ts";
@@ -47,7 +48,6 @@ import {
   pretrainedValues,
   requireSeen,
 } from "../pretrained.ts";
-import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import {
   anyTask,

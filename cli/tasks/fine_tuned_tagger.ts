@@ -26,9 +26,9 @@ import {
   pieceTaggerTask,
   type PretrainedEncoder,
 } from "../../train/mod.ts";
+import { formatBytes } from "../../train/report_format.ts";
 import { fromOptions } from "../failure.ts";
 import { openPretrained, requireSeen } from "../pretrained.ts";
-import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import { type Encoding, openTagged } from "./tagged_data.ts";
 import {

@@ -14,10 +14,10 @@ import {
   type JsonRecord,
   type Sample,
 } from "../../train/mod.ts";
+import { formatBytes } from "../../train/report_format.ts";
 import { modelConfiguration } from "../model_values.ts";
 import { bold, type Output, printable } from "../output.ts";
 import { prepareText } from "../prepare_text.ts";
-import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import { defaultPrompt, type Writer, writeText } from "../write_text.ts";
 import {

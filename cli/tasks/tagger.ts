@@ -23,9 +23,9 @@ import {
   taggerTask,
   tagSentences,
 } from "../../train/mod.ts";
+import { formatBytes } from "../../train/report_format.ts";
 import { fromOptions } from "../failure.ts";
 import { pretrainedValues } from "../pretrained.ts";
-import { formatBytes } from "../report_details.ts";
 import type { TrainValues } from "../train_command.ts";
 import {
   evaluateFineTunedTagger,
