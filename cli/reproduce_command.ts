@@ -27,7 +27,7 @@ const options = {
       placeholder: "TASK",
     }),
     quick: flag({
-      help: "Smaller models and fewer steps: a quarter of an hour on two cores",
+      help: "Smaller models and fewer steps: some ten minutes on two cores",
     }),
     config: text<string | undefined>({
       help: "Options of `deno task train` for each task in a JSON file, such " +
