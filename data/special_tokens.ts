@@ -1,5 +1,6 @@
 /**
- * Special tokens in a text: those whose text becomes one id.
+ * Special tokens: those that a tokenizer needs, and those whose text becomes one
+ * id.
  *
  * @module
  */
@@ -22,4 +23,25 @@ export function specialTokenCutter(
     text.split(pattern).map((part, place) =>
       place % 2 === 1 ? special.get(part) ?? part : part
     );
+}
+
+/**
+ * The ids of tokens that a tokenizer can't do without.
+ *
+ * @param operation Makes the tokenizer, for messages.
+ * @throws {RangeError} When called, if the vocabulary lacks the token.
+ */
+export function neededTokens(
+  operation: string,
+  idOf: ReadonlyMap<string, number>,
+): (token: string) => number {
+  return (token) => {
+    const id = idOf.get(token);
+    if (id !== undefined) return id;
+    throw new RangeError(
+      `${operation}: the vocabulary has no token ${
+        JSON.stringify(token)
+      }, which is needed`,
+    );
+  };
 }

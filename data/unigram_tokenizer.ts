@@ -1,7 +1,7 @@
 import { byteDecoder } from "./byte_decoder.ts";
 import { nothing } from "./piece_trie.ts";
 import { pieceBytes, piecesOf, remembered } from "./pieces.ts";
-import { specialTokenCutter } from "./special_tokens.ts";
+import { neededTokens, specialTokenCutter } from "./special_tokens.ts";
 import {
   type NormalizationStep,
   textNormalizer,
@@ -88,15 +88,7 @@ export function unigramTokenizer(
 ): UnigramTokenizer {
   const { vocabulary, prefix } = json;
   const idOf = vocabularyIds(json);
-  const requireId = (token: string): number => {
-    const id = idOf.get(token);
-    if (id !== undefined) return id;
-    throw new RangeError(
-      `unigramTokenizer: the vocabulary has no token ${
-        JSON.stringify(token)
-      }, which is needed`,
-    );
-  };
+  const requireId = neededTokens("unigramTokenizer", idOf);
   const unknownId = requireId(json.unknown);
   const special = new Map(json.special.map((text) => [text, requireId(text)]));
   const byteIds = json.bytes

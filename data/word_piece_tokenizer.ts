@@ -4,7 +4,7 @@ import {
   rawWordsOf,
 } from "./bert_words.ts";
 import { remembered } from "./pieces.ts";
-import { specialTokenCutter } from "./special_tokens.ts";
+import { neededTokens, specialTokenCutter } from "./special_tokens.ts";
 import { checkId, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
 
 /** A word-piece tokenizer as plain data. */
@@ -70,15 +70,7 @@ export function wordPieceTokenizer(
 ): WordPieceTokenizer {
   const { vocabulary, normalization } = json;
   const idOf = vocabularyIds(vocabulary);
-  const requireId = (token: string): number => {
-    const id = idOf.get(token);
-    if (id !== undefined) return id;
-    throw new RangeError(
-      `wordPieceTokenizer: the vocabulary has no token ${
-        JSON.stringify(token)
-      }, which is needed`,
-    );
-  };
+  const requireId = neededTokens("wordPieceTokenizer", idOf);
   const unknownId = requireId(json.unknown);
   const special = new Map(json.special.map((text) => [text, requireId(text)]));
   const cutSpecial = specialTokenCutter(special);
