@@ -18,7 +18,7 @@ import { enterCallersFolder } from "./path.ts";
 import { damageNotes, findModel } from "./run_folder.ts";
 import { checkTaskOptions } from "./tasks/mod.ts";
 import type { TrainValues } from "./train_command.ts";
-import { completeValues } from "./train_request.ts";
+import { completeValues, savedValues } from "./train_request.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   enterCallersFolder();
@@ -55,15 +55,10 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** The options of the checkpoint's run, with what is asked for now. */
 function valuesOf(
-  { path, manifest }: ModelCheckpoint,
+  checkpoint: ModelCheckpoint,
   { data, target, beams, lengthPenalty }: EvaluateValues,
 ): TrainValues {
-  const saved = manifest.settings.options as Partial<TrainValues> | undefined;
-  if (saved === undefined) {
-    throw new UsageError(
-      `--from ${path}: another program than deno task train made the run`,
-    );
-  }
+  const saved = savedValues("--from", checkpoint.path, checkpoint);
   const search = {
     ...(beams !== undefined && { beams }),
     ...(lengthPenalty !== undefined && { lengthPenalty }),

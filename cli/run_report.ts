@@ -9,6 +9,7 @@ import {
   readEvaluations,
   readMetrics,
   type ReportDetails,
+  type TrainingEvent,
   trainingReport,
 } from "../train/mod.ts";
 import { exists } from "./path.ts";
@@ -20,18 +21,20 @@ export type RunDetails = Omit<ReportDetails, "evaluations">;
  * Writes the report of a run, and what it tells beside metrics and evaluations,
  * for the next time.
  *
+ * @param events Those of `metrics.jsonl`.
  * @returns The report's path.
  */
 export async function writeReport(
   folder: string,
   details: RunDetails,
+  events: readonly TrainingEvent[],
 ): Promise<string> {
   await Deno.writeTextFile(detailsPath(folder), JSON.stringify(details));
   const report = `${folder}/report.html`;
   const evaluations = await readEvaluations(folder);
   await Deno.writeTextFile(
     report,
-    trainingReport(await readMetrics(folder), { ...details, evaluations }),
+    trainingReport(events, { ...details, evaluations }),
   );
   return report;
 }
@@ -40,7 +43,8 @@ export async function writeReport(
 export async function rewriteReport(folder: string): Promise<void> {
   const path = detailsPath(folder);
   if (!await exists(path)) return;
-  await writeReport(folder, JSON.parse(await Deno.readTextFile(path)));
+  const details = JSON.parse(await Deno.readTextFile(path));
+  await writeReport(folder, details, await readMetrics(folder));
 }
 
 function detailsPath(folder: string): string {

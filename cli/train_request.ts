@@ -180,16 +180,21 @@ function requireModelOf(
   }
 }
 
-/** The options that a run was begun with. */
-function savedValues(
+/**
+ * The options that a run was begun with.
+ *
+ * @param option Which names the folder, for messages.
+ * @throws {UsageError} If it wasn't `deno task train` that made the run.
+ */
+export function savedValues(
   option: string,
   folder: string,
-  { manifest }: Checkpoint,
+  { manifest }: Pick<Checkpoint, "manifest">,
 ): Partial<TrainValues> {
   const saved = manifest.settings.options;
   if (saved !== undefined) return saved as Partial<TrainValues>;
   throw new UsageError(
-    `${option} ${folder}: another program than this one made the run`,
+    `${option} ${folder}: another program than deno task train made the run`,
   );
 }
 

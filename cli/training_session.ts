@@ -110,7 +110,8 @@ export async function trainAndTell(
   }
   using _claim = await claimRun(folder);
   const before = resumed?.checkpoint.manifest.settings.dataSize;
-  if (resumed && before !== prepared.dataSize) {
+  // Runs of old have no such number.
+  if (before !== undefined && before !== prepared.dataSize) {
     output.write(
       `Note: the data has changed since the run began: its size was ` +
         `${before} then, and is ${prepared.dataSize} now.\n`,
@@ -173,6 +174,7 @@ export async function trainAndTell(
       samples,
       reference,
     }),
+    events,
   );
   // What a run is part of says itself how it goes on.
   writeEnding(session, summary, stop, report, signal !== undefined);
