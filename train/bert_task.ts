@@ -22,6 +22,7 @@ import {
   type Precision,
 } from "../models/mod.ts";
 import { type Tensor, tensor } from "../tensor/internal.ts";
+import { batchDropout } from "./batch_dropout.ts";
 import {
   type BertBatch,
   bertBatch,
@@ -180,9 +181,7 @@ export function bertTask(
       }, {
         ...solver,
         precision,
-        dropout: dropout === 0
-          ? undefined
-          : { probability: dropout, seed, batch: number },
+        dropout: batchDropout(dropout, seed, number),
       });
     },
     validate: validation && ((parameters, batches) =>

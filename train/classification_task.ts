@@ -25,6 +25,7 @@ import {
   type Precision,
   splitLayers,
 } from "../models/mod.ts";
+import { batchDropout } from "./batch_dropout.ts";
 import { bertTokens } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { countKnown, measureClasses } from "./class_measures.ts";
@@ -214,9 +215,7 @@ export function classificationTask(
       return classifierLoss(configuration, parameters, inputs, labels, {
         ...solver,
         precision,
-        dropout: dropout === 0
-          ? undefined
-          : { probability: dropout, seed, batch: number },
+        dropout: batchDropout(dropout, seed, number),
       });
     },
     validate: validation && ((parameters, batches) => {

@@ -22,6 +22,7 @@ import {
   type Precision,
 } from "../models/mod.ts";
 import { type Tensor, tensor } from "../tensor/internal.ts";
+import { batchDropout } from "./batch_dropout.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { restoreTensors } from "./host_tensors.ts";
 import { requireNumber } from "./optimizer_options.ts";
@@ -129,9 +130,7 @@ export function gptTask(
       return gptLoss(configuration, parameters, inputs, targets, {
         ...solver,
         precision,
-        dropout: dropout === 0
-          ? undefined
-          : { probability: dropout, seed, batch: number },
+        dropout: batchDropout(dropout, seed, number),
       });
     },
     validate: validation && ((parameters, batches) =>

@@ -21,6 +21,7 @@ import {
   type StackCallOptions,
 } from "../models/mod.ts";
 import { crossEntropy, tensor } from "../tensor/internal.ts";
+import { batchDropout } from "./batch_dropout.ts";
 import { bertTokens } from "./bert_rows.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import {
@@ -121,9 +122,7 @@ export function pieceTaggerTask(
       const { logits, labels } = logitsOf({ configuration, parameters }, rows, {
         ...solver,
         precision,
-        dropout: dropout === 0
-          ? undefined
-          : { probability: dropout, seed, batch: number },
+        dropout: batchDropout(dropout, seed, number),
       });
       return crossEntropy(logits, labels);
     },

@@ -21,6 +21,7 @@ import {
   type TaggerParameters,
 } from "../models/mod.ts";
 import { crossEntropy, type Tensor, tensor } from "../tensor/internal.ts";
+import { batchDropout } from "./batch_dropout.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { restoreTensors } from "./host_tensors.ts";
 import { countKnown, measureClasses } from "./class_measures.ts";
@@ -156,9 +157,7 @@ export function taggerTask(
       const logits = taggerLogits(configuration, parameters, inputs, {
         ...solver,
         precision,
-        dropout: dropout === 0
-          ? undefined
-          : { probability: dropout, seed, batch: number },
+        dropout: batchDropout(dropout, seed, number),
       });
       return crossEntropy(logits, labels);
     },

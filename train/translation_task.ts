@@ -24,6 +24,7 @@ import {
   initializeEncoderDecoder,
 } from "../models/mod.ts";
 import { type Tensor, tensor } from "../tensor/internal.ts";
+import { batchDropout } from "./batch_dropout.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { measureClasses } from "./class_measures.ts";
 import { restoreTensors } from "./host_tensors.ts";
@@ -164,9 +165,7 @@ export function translationTask(
       return encoderDecoderLoss(configuration, parameters, inputs, labels, {
         ...solver,
         labelSmoothing,
-        dropout: dropout === 0
-          ? undefined
-          : { probability: dropout, seed, batch: number },
+        dropout: batchDropout(dropout, seed, number),
       });
     },
     validate: validation && ((parameters, batches) =>

@@ -23,6 +23,7 @@ import {
   type VitParameters,
 } from "../models/mod.ts";
 import { formatShape, type Tensor, tensor } from "../tensor/internal.ts";
+import { batchDropout } from "./batch_dropout.ts";
 import type { ModelCheckpoint } from "./checkpoint.ts";
 import { measureClasses } from "./class_measures.ts";
 import { restoreTensors } from "./host_tensors.ts";
@@ -166,9 +167,7 @@ export function vitTask(options: VitTaskOptions): TrainingTask<VitParameters> {
       return vitLoss(configuration, parameters, pixels, labels, {
         ...solver,
         precision,
-        dropout: dropout === 0
-          ? undefined
-          : { probability: dropout, seed, batch: number },
+        dropout: batchDropout(dropout, seed, number),
       });
     },
     validate: validation && ((parameters, batches) =>
